@@ -1,0 +1,69 @@
+package message
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/webhuis/cfengine-messages/hostkey"
+)
+
+// FuzzOpen is what a stranger can do: no frame of his making may open.
+func FuzzOpen(f *testing.F) {
+	o := hubOpener()
+	o.Keys = func(hostkey.Digest) (*hostkey.PublicKey, bool) { return node().pair.Public(), true } // so that any kid reaches the signature
+	known := map[string]bool{}
+	add := func(frame []byte) {
+		known[string(frame)] = true
+		f.Add(frame)
+	}
+	add(sealed(f, hostContainer(f), hour(), node()))
+	add(receiptFrame(f, session(f, hub())))
+	f.Add(hostContainer(f))
+	f.Add([]byte("a.b.c"))
+	f.Fuzz(func(t *testing.T, frame []byte) {
+		for _, open := range []func([]byte) (Opened, error){o.Open, o.OpenListener} {
+			got, err := open(frame)
+			var r *Refusal
+			switch {
+			case err != nil && (!errors.As(err, &r) || !slices.Contains(Codes, r.Code)):
+				t.Fatalf("not a refusal: %v", err)
+			case err != nil:
+				checkPlainText(t, r.Error())
+			case got.Sender != "" && !known[string(frame)]:
+				t.Fatalf("opened what nobody sealed: %q", frame)
+			case got.Sender == "" && !IsBare(frame):
+				t.Fatalf("an envelope of nobody: %q", frame)
+			}
+		}
+	})
+}
+
+// FuzzSigned is what a trusted host can do: whatever header and payload it
+// signs, what opens means the same to any JSON reader. KID stands for the host's
+// digest, which is another in every run.
+func FuzzSigned(f *testing.F) {
+	o := hubOpener()
+	header := fmt.Sprintf(`{"alg":"PS256","typ":"cf-message","kid":"KID","iat":%d,"exp":%d,"seq":7}`, noon.Unix(), noon.Unix()+60)
+	container := string(hostContainer(f))
+	f.Add(header, container)
+	f.Add(header, `{"a":{"message_id":"\u006d","content":1e308,"version":"1.0"}}`)
+	f.Add(strings.Replace(header, "alg", `\u0061lg`, 1), container)
+	f.Add(strings.Replace(header, "7", `7,"aud":"KID"`, 1), container)
+	f.Fuzz(func(t *testing.T, header, payload string) {
+		header = strings.ReplaceAll(header, "KID", node().digest())
+		got, err := o.Open(forge(t, header, payload, node()))
+		if err != nil {
+			checkPlainText(t, err.Error())
+			return
+		}
+		var h Header
+		if err := json.Unmarshal([]byte(header), &h); err != nil || h != got.Header {
+			t.Fatalf("encoding/json reads the header as %+v, %v; we as %+v", h, err, got.Header)
+		}
+		checkReadsAlike(t, []byte(payload), got.Container)
+	})
+}

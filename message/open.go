@@ -1,0 +1,124 @@
+package message
+
+import (
+	"time"
+
+	"github.com/webhuis/cfengine-messages/hostkey"
+)
+
+// defaultSkew is how far a sender's clock may be ahead of ours.
+const defaultSkew = 5 * time.Minute
+
+// Opener judges what arrives. Its fields are set before the first call; after
+// that any number of goroutines may use it. It must not be copied.
+type Opener struct {
+	Keys func(hostkey.Digest) (*hostkey.PublicKey, bool) // the trusted keys; asked for every envelope, so that a removed key counts at once
+	Self hostkey.Digest                                  // the only aud that is for us; "" refuses every aud
+	Now  func() time.Time                                // nil means time.Now
+	// Skew is how far iat may lie in the future; 0 means 5 minutes. exp is
+	// exact: the sender chose it (the leeway of RFC 7519 section 4.1.4 is a may).
+	Skew   time.Duration
+	Limits Limits // of a container
+
+	certs certCache
+}
+
+// Opened is a message and what is proved about it.
+type Opened struct {
+	Container Container
+	Bytes     []byte         // the container's exact bytes
+	Header    Header         // the envelope's; zero when bare
+	Sender    hostkey.Digest // whose key signed; "" when bare: nobody
+}
+
+// Open judges what a node sends: an envelope of PS256, or a bare container,
+// which comes back without a Sender; whether it may is for the caller. Bytes and
+// content of a bare container are parts of frame.
+//
+// The error is a *Refusal. Then Opened holds what is proved so far: Header,
+// Sender and Bytes once the signature holds, Container once it is decoded, so
+// that even an expired message can be answered by its id.
+func (o *Opener) Open(frame []byte) (Opened, error) {
+	if IsBare(frame) {
+		return o.bare(frame)
+	}
+	e, key, err := o.identify(frame)
+	if err != nil {
+		return Opened{}, err
+	}
+	if e.header.Alg != algNode {
+		return Opened{}, refuseStranger(BadSignature, "alg %.64q from %s; a node signs by %s", e.header.Alg, e.header.Kid, algNode)
+	}
+	if err := key.VerifyPS256(e.signed, e.signature); err != nil {
+		return Opened{}, refuseStranger(BadSignature, "under the key %s: %v", e.header.Kid, err)
+	}
+	return o.accept(e, e.header.Exp)
+}
+
+func (o *Opener) bare(frame []byte) (Opened, error) {
+	c, err := Decode(frame, o.Limits)
+	if err != nil {
+		return Opened{}, err
+	}
+	return Opened{Container: c, Bytes: frame}, nil
+}
+
+// identify reads the envelope's header and finds the key it names.
+func (o *Opener) identify(frame []byte) (envelope, *hostkey.PublicKey, error) {
+	e, err := open(frame, o.Limits.orDefault())
+	if err != nil {
+		return envelope{}, nil, err
+	}
+	key, trusted := o.Keys(hostkey.Digest(e.header.Kid))
+	if !trusted {
+		return envelope{}, nil, refuseStranger(UnknownSender, "%s is not among the trusted keys", e.header.Kid)
+	}
+	return e, key, nil
+}
+
+// accept takes an envelope whose signature holds. until is when its proof ends.
+func (o *Opener) accept(e envelope, until int64) (Opened, error) {
+	opened := Opened{Header: e.header, Sender: hostkey.Digest(e.header.Kid)}
+	// Decoded before aud and time are judged, for the answer needs the id;
+	// told after them, as the order of the codes wants it.
+	var malformed error
+	if opened.Bytes, malformed = decodePayload(e.payload); malformed == nil {
+		opened.Container, malformed = Decode(opened.Bytes, o.Limits)
+	}
+	if refusal := o.judge(e.header, until); refusal != nil {
+		return opened, refusal
+	}
+	return opened, malformed
+}
+
+// judge asks whether a message is for us, and now.
+func (o *Opener) judge(h Header, until int64) *Refusal {
+	now := o.now()
+	switch {
+	case h.Aud != "" && h.Aud != string(o.Self):
+		return refuse(NotForMe, "aud is %s; this host is %s", h.Aud, o.Self)
+	case now.Unix() >= until:
+		return refuse(Expired, "valid until %s, it is %s here; send it anew", stamp(until), stamp(now.Unix()))
+	case h.Iat > now.Add(o.skew()).Unix():
+		return refuse(Expired, "sealed at %s, it is %s here; set the clocks right", stamp(h.Iat), stamp(now.Unix()))
+	}
+	return nil
+}
+
+func (o *Opener) now() time.Time {
+	if o.Now == nil {
+		return time.Now()
+	}
+	return o.Now()
+}
+
+func (o *Opener) skew() time.Duration {
+	if o.Skew == 0 {
+		return defaultSkew
+	}
+	return o.Skew
+}
+
+func stamp(seconds int64) string {
+	return time.Unix(seconds, 0).UTC().Format(time.RFC3339)
+}

@@ -1,0 +1,38 @@
+package message
+
+import (
+	"fmt"
+
+	"github.com/webhuis/cfengine-messages/hostkey"
+)
+
+// Seal makes the envelope in which a node sends a container: a JWS, PS256
+// under the host's CFEngine key (DESIGN.md section 4). The container's bytes,
+// as Container.Encode made them, are signed as they are. Iat and Exp of h are
+// required; Alg, Typ, Kid and Cert are set here. It costs one private RSA
+// operation, about 0.7 ms at 2048 bits.
+func Seal(container []byte, h Header, pair *hostkey.Pair) ([]byte, error) {
+	h.Alg, h.Typ, h.Kid, h.Cert = algNode, typMessage, string(pair.Digest()), ""
+	header, err := h.encode()
+	if err != nil {
+		return nil, fmt.Errorf("seal: %w", err)
+	}
+	frame, err := sign(header, container, pair.SignPS256)
+	if err != nil {
+		return nil, fmt.Errorf("seal: %w", err)
+	}
+	return frame, nil
+}
+
+// sign writes a compact JWS (RFC 7515 section 7.1).
+func sign(header, payload []byte, by func([]byte) ([]byte, error)) ([]byte, error) {
+	size := base64url.EncodedLen(len(header)) + base64url.EncodedLen(len(payload)) + 2
+	frame := make([]byte, 0, size+base64url.EncodedLen(256))
+	frame = append(base64url.AppendEncode(frame, header), '.')
+	frame = base64url.AppendEncode(frame, payload)
+	signature, err := by(frame)
+	if err != nil {
+		return nil, err
+	}
+	return base64url.AppendEncode(append(frame, '.'), signature), nil
+}
