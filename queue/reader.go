@@ -1,0 +1,108 @@
+package queue
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+)
+
+// Reader reads a log, in any process that may write to its folder (SQLite keeps
+// the -shm file beside a WAL there, whoever reads), while the listener writes and
+// while none runs. It never holds up the listener: each call reads what was
+// committed when it began, and keeps nothing open.
+type Reader struct {
+	Poll time.Duration // how often Wait looks; 100 ms
+
+	db   *sql.DB
+	conn *sql.Conn
+	seen atomic.Int64 // data_version that Wait returned for last
+
+	pageBytes int // maxBytes
+}
+
+// OpenReader opens the log in folder for reading. The error is fs.ErrNotExist
+// where no listener has made one yet.
+func OpenReader(folder string) (*Reader, error) {
+	db, conn, err := open(context.Background(), folder, "ro")
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{Poll: 100 * time.Millisecond, db: db, conn: conn, pageBytes: maxBytes}, nil
+}
+
+// open connects to a log that has been made already.
+func open(ctx context.Context, folder, mode string) (*sql.DB, *sql.Conn, error) {
+	folder, err := filepath.Abs(folder)
+	if err != nil {
+		return nil, nil, fmt.Errorf("queue: %w", err)
+	}
+	db, conn, err := connect(ctx, folder, mode)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("queue: there is none in %s yet, a listener makes it when it first runs: %w", folder, err)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("queue: %w (it takes the rights of the listener's user)", err)
+	}
+	made, err := format(ctx, conn, folder)
+	if err == nil && made < len(formats) {
+		err = fmt.Errorf("%s has format %d, this program reads %d: start the listener once", filepath.Join(folder, fileName), made, len(formats))
+	}
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("queue: %w", err), conn.Close(), db.Close())
+	}
+	return db, conn, nil
+}
+
+// Close releases the file.
+func (r *Reader) Close() error { return errors.Join(r.conn.Close(), r.db.Close()) }
+
+// Wait returns when something was committed since it returned last; the first call
+// returns at once. So a loop of reading to the end and then waiting misses nothing.
+// It may return for a commit that was read already, or that added no message. One
+// goroutine waits on one Reader; others open their own.
+func (r *Reader) Wait(ctx context.Context) error {
+	tick := time.NewTicker(r.Poll)
+	defer tick.Stop()
+	for {
+		var version int64
+		if err := r.conn.QueryRowContext(ctx, "PRAGMA data_version").Scan(&version); err != nil {
+			return fmt.Errorf("queue: waiting: %w", err)
+		}
+		if r.seen.Swap(version) != version {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// Counts tell how much a log holds.
+type Counts struct {
+	Messages        int64
+	Last            int64 // position of the newest message, 0 when there is none
+	DeadLetters     int64
+	DeadLetterBytes int64
+	Dropped         int64 // dead letters that went because newer ones needed the room, ever
+}
+
+// Counts reads them; it costs the same however long the log is.
+func (r *Reader) Counts(ctx context.Context) (Counts, error) {
+	var c Counts
+	var first int64
+	err := r.conn.QueryRowContext(ctx, `SELECT (SELECT ifnull(min(position), 1) FROM messages),
+		(SELECT ifnull(max(position), 0) FROM messages), letters, bytes, dropped FROM dead_totals`).
+		Scan(&first, &c.Last, &c.DeadLetters, &c.DeadLetterBytes, &c.Dropped)
+	if err != nil {
+		return Counts{}, fmt.Errorf("queue: counting: %w", err)
+	}
+	c.Messages = c.Last - first + 1 // positions have no gaps
+	return c, nil
+}

@@ -1,0 +1,75 @@
+package queue
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// maxSenders bounds the memory for senders' numbers, about 15 MB when full.
+const maxSenders = 100_000
+
+// writeMessage stores m within the open transaction, unless it is there already.
+func (w *writer) writeMessage(m *Message) (Stored, error) {
+	sender, err := w.senderNumber(m.Sender)
+	if err != nil {
+		return Stored{}, err
+	}
+	position, err := w.insertMessage(m, sender)
+	if err != nil || position > 0 {
+		return Stored{Position: position}, err
+	}
+	var receivedAt int64
+	if err := w.find.QueryRow(m.MessageID, sender).Scan(&position, &receivedAt); err != nil {
+		return Stored{}, fmt.Errorf("finding the message stored before: %w", err)
+	}
+	if receivedAt >= m.ReceivedAt.Add(-DuplicateWindow).UnixMicro() {
+		return Stored{Position: position, Duplicate: true}, nil
+	}
+	if _, err := w.age.Exec(position); err != nil {
+		return Stored{}, fmt.Errorf("ageing the message stored before: %w", err)
+	}
+	position, err = w.insertMessage(m, sender)
+	return Stored{Position: position}, err
+}
+
+// insertMessage returns the position given, or 0 where the id is there already.
+func (w *writer) insertMessage(m *Message, sender int64) (int64, error) {
+	result, err := w.insert.Exec(m.ReceivedAt.UnixMicro(), m.Pattern, sender, m.Peer,
+		m.Schema, m.Version, m.MessageID, m.IssuedAt, int64(m.Seq), m.Frame)
+	if err != nil {
+		return 0, fmt.Errorf("inserting a message: %w", err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		return 0, err
+	}
+	return result.LastInsertId()
+}
+
+// senderNumber returns the number the file knows a sender by, given if need be.
+func (w *writer) senderNumber(digest string) (int64, error) {
+	if id, known := w.senders[digest]; known {
+		return id, nil
+	}
+	id, err := w.lookUpSender(digest)
+	if err != nil {
+		return 0, fmt.Errorf("numbering a sender: %w", err)
+	}
+	if len(w.senders) >= maxSenders {
+		clear(w.senders)
+	}
+	w.senders[digest] = id
+	return id, nil
+}
+
+func (w *writer) lookUpSender(digest string) (id int64, err error) {
+	err = w.findSender.QueryRow(digest).Scan(&id)
+	if !errors.Is(err, sql.ErrNoRows) {
+		return id, err
+	}
+	result, err := w.addSender.Exec(digest)
+	if err != nil {
+		return 0, err
+	}
+	return result.LastInsertId()
+}
