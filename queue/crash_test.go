@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -122,7 +121,7 @@ func putAndKill(t *testing.T, folder, name string, lines int, acknowledged map[s
 		}
 		var id string
 		var position int64
-		if _, err := fmt.Sscan(scanner.Text(), &id, &position); err != nil && err != io.ErrUnexpectedEOF {
+		if _, err := fmt.Sscan(scanner.Text(), &id, &position); err != nil {
 			t.Fatalf("line %q: %v", scanner.Text(), err)
 		}
 		if position > 0 {

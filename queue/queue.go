@@ -125,8 +125,12 @@ func (q *Queue) Close() error {
 	q.closing.Do(func() {
 		q.waiting.close()
 		<-q.ended
+		var folding error
+		if q.Err() == nil {
+			folding = q.writer.fold()
+		}
 		// The lock goes last: until the file is closed nobody else may write it.
-		if err := errors.Join(q.writer.close(), q.lock.Close()); err != nil {
+		if err := errors.Join(folding, q.writer.close(), q.lock.Close()); err != nil {
 			q.closeErr = fmt.Errorf("queue: closing: %w", err)
 		}
 	})
@@ -134,9 +138,9 @@ func (q *Queue) Close() error {
 }
 
 // Broken is closed when the queue can no longer promise that a commit is on disk,
-// such as after a failed fsync. Everything put from then on fails; the process
-// should stop, and be started again, rather than go on (facts: fsync errors are
-// not repeated for pages the kernel has given up on). Err says why.
+// such as after a failed fsync: the kernel reports that once, and a later fsync
+// succeeds without the lost pages. Everything put from then on fails; the process
+// should stop and be started again. Err says why.
 func (q *Queue) Broken() <-chan struct{} { return q.broken }
 
 // Err returns why the queue is broken, or nil while it is not.

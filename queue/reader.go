@@ -14,9 +14,10 @@ import (
 // Reader reads a log, in any process that may write to its folder (SQLite keeps
 // the -shm file beside a WAL there, whoever reads), while the listener writes and
 // while none runs. It never holds up the listener: each call reads what was
-// committed when it began, and keeps nothing open.
+// committed when it began, and keeps nothing open. Several goroutines may use one
+// Reader, which serves them in turn.
 type Reader struct {
-	Poll time.Duration // how often Wait looks; 100 ms
+	Poll time.Duration // how often Wait looks; 100 ms, and more than 0
 
 	db   *sql.DB
 	conn *sql.Conn
