@@ -50,7 +50,9 @@ func TestPS256(t *testing.T) {
 				}
 			}
 			checkMutations(t, pair)
-			checkEncodings(t, pair)
+			if name != "rsa8192" { // as rsa4096, and slow to sign with
+				checkEncodings(t, pair)
+			}
 		})
 	}
 }

@@ -12,15 +12,17 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// Trust is the store of the hosts that are trusted: those whose public key
-// lies in a folder, as in CFEngine's ppkeys, in a file whose name ends in
-// ".pub". The host's own localhost.pub counts too, for a host trusts itself.
+// Trust is the store of the hosts that are trusted (DESIGN.md section 4):
+// those whose public key lies in a folder, as in CFEngine's ppkeys, in a file
+// whose name ends in ".pub". The host's own localhost.pub counts too, for a
+// host trusts itself.
 //
 // It follows its folder. A key that appears is trusted, and one that is
 // removed is no longer, within about a second; on a file system that does not
 // tell of changes (NFS), a file that is overwritten in place is read again
 // within half a minute. A folder that is empty, has vanished or cannot be
-// read trusts nobody. All of this shows in Problems.
+// read trusts nobody; only while this process has no file descriptors or
+// memory left to look, what was found last stays. It all shows in Problems.
 //
 // Not trusted are: symbolic links (the folder itself may be one), files that
 // everybody may write, and all in a folder where everybody may. A folder is
@@ -105,8 +107,9 @@ func (t *Trust) Close() error {
 	return nil
 }
 
-// Reload reads the folder now and returns when what it found holds. The error
-// is of the folder as a whole; what single files have is in Problems.
+// Reload reads the folder now, as SIGHUP asks for, and returns when what it
+// found holds; files that have not changed are not read again. The error is of
+// the folder as a whole; what single files have is in Problems.
 func (t *Trust) Reload() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
