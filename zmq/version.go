@@ -1,0 +1,44 @@
+// Package zmq carries messages over libzmq and knows nothing of what is in them: bytes and addresses go in and out.
+//
+// Client and Router are the two ends of the request pattern (DESIGN.md section 5). This is the only package that
+// imports github.com/pebbe/zmq4, and so the only one that needs cgo.
+//
+// Rules that hold in the whole package (facts/zeromq.md, where each was tried):
+//   - a socket is used by one goroutine at a time, else libzmq aborts the process;
+//   - no call into libzmq blocks longer than a slice of its caller's deadline, since a signal can end it or stretch it;
+//   - names are resolved in Go, libzmq is given addresses;
+//   - linger is 0 unless said otherwise, so that no exit hangs.
+package zmq
+
+import (
+	"fmt"
+
+	"github.com/pebbe/zmq4"
+)
+
+// Version is the version of the libzmq in use, such as "4.3.4".
+func Version() string {
+	major, minor, patch := zmq4.Version()
+	return fmt.Sprintf("%d.%d.%d", major, minor, patch)
+}
+
+// HasCurve reports whether the libzmq in use can encrypt (CURVE).
+func HasCurve() bool {
+	return zmq4.HasCurve()
+}
+
+// CheckVersion refuses a libzmq older than 4.3.3: those can be crashed or overrun by a peer that is not even
+// authenticated (CVE-2019-6250, CVE-2019-13132, CVE-2020-15166). Bind and the first Request check it themselves.
+func CheckVersion() error {
+	return checkVersion(zmq4.Version())
+}
+
+func checkVersion(major, minor, patch int) error {
+	if major == 0 {
+		return fmt.Errorf("libzmq does not fit the one this program was built with: install libzmq 4.3.3 or newer, or rebuild")
+	}
+	if major*10000+minor*100+patch < 40303 {
+		return fmt.Errorf("libzmq %d.%d.%d has known holes: install 4.3.3 or newer", major, minor, patch)
+	}
+	return nil
+}
