@@ -1,0 +1,105 @@
+package zmq
+
+import (
+	"fmt"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/pebbe/zmq4"
+)
+
+// monitored is what a connection is judged by (facts/zeromq.md 4.2). Few kinds of event, since libzmq's I/O thread
+// waits for ever when they are not read: one connection makes four at most.
+const monitored = zmq4.EVENT_CONNECTED | zmq4.EVENT_CLOSED | zmq4.EVENT_DISCONNECTED | zmq4.EVENT_HANDSHAKE_SUCCEEDED |
+	zmq4.EVENT_HANDSHAKE_FAILED_AUTH | zmq4.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq4.EVENT_HANDSHAKE_FAILED_PROTOCOL
+
+// monitor watches the one connection of a socket. It is used by the goroutine that has the socket.
+type monitor struct {
+	watched *zmq4.Socket
+	events  *zmq4.Socket
+
+	connected bool
+	ready     bool  // the handshake is done
+	failed    error // an *Error: why there is no connection, now or any more
+}
+
+// watches counts them, for an address that no other has: libzmq gives one back some time after its socket was closed.
+var watches atomic.Uint64
+
+// watch starts watching s; it must come before s connects.
+func watch(zctx *zmq4.Context, s *zmq4.Socket) (*monitor, error) {
+	address := fmt.Sprintf("inproc://monitor-%d", watches.Add(1))
+	if err := s.Monitor(address, monitored); err != nil {
+		return nil, fmt.Errorf("monitor: %w", err)
+	}
+	m := &monitor{watched: s}
+	events, err := zctx.NewSocket(zmq4.PAIR)
+	if err == nil {
+		m.events = events
+		err = events.Connect(address)
+	}
+	if err != nil {
+		m.close()
+		return nil, fmt.Errorf("monitor: %w", err)
+	}
+	return m, nil
+}
+
+// read takes in the events that are there.
+func (m *monitor) read() error {
+	for {
+		event, _, value, err := m.events.RecvEvent(zmq4.DONTWAIT)
+		switch {
+		case is(err, syscall.EAGAIN):
+			return nil
+		case is(err, syscall.EINTR):
+		case err != nil:
+			return fmt.Errorf("monitor: %w", err)
+		default:
+			m.note(event, value)
+		}
+	}
+}
+
+// note keeps the first failure: what follows it (DISCONNECTED, CLOSED) tells less.
+func (m *monitor) note(event zmq4.Event, value int) {
+	switch event {
+	case zmq4.EVENT_CONNECTED:
+		m.connected = true
+	case zmq4.EVENT_HANDSHAKE_SUCCEEDED:
+		m.ready = true
+	default:
+		if m.failed == nil {
+			m.failed = m.failure(event, value)
+		}
+	}
+}
+
+// mechanismMismatch is ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH (zmq.h).
+const mechanismMismatch = 0x11000002
+
+func (m *monitor) failure(event zmq4.Event, value int) *Error {
+	switch {
+	case event == zmq4.EVENT_HANDSHAKE_FAILED_AUTH:
+		return fail(Handshake, "the listener does not admit this host (ZAP %d)", value)
+	case event == zmq4.EVENT_HANDSHAKE_FAILED_PROTOCOL && value == mechanismMismatch:
+		return fail(Handshake, "one side wants CURVE, the other does not")
+	case event == zmq4.EVENT_HANDSHAKE_FAILED_PROTOCOL:
+		return fail(Handshake, "ZeroMQ handshake broken (error 0x%x)", value)
+	case event == zmq4.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+		return fail(Handshake, "closed during the ZeroMQ handshake (%w)", syscall.Errno(value))
+	case m.ready:
+		return fail(Disconnected, "the peer closed the connection before it answered")
+	case m.connected:
+		return fail(Handshake, "what listens there does not speak ZeroMQ, or not this pattern")
+	}
+	return fail(Unreachable, "cannot connect")
+}
+
+// close ends the watch. The order counts: an event sent to a closed PAIR would hold up libzmq's I/O thread for ever.
+func (m *monitor) close() {
+	_ = m.watched.Monitor("", 0)
+	if m.events != nil {
+		_ = m.events.Close()
+	}
+}
