@@ -1,0 +1,47 @@
+package zmq
+
+import (
+	"context"
+	"testing"
+	"time"
+)
+
+// A program that answers and exits: the answer and the end of the connection are there at once, and the answer counts.
+// With RECONNECT_IVL -1 or IMMEDIATE libzmq would throw it away.
+func TestAnswerBeforeDisconnect(t *testing.T) {
+	p := python(t, `
+s = c.socket(zmq.REP)
+s.linger = 1000
+say(s.bind_to_random_port("tcp://127.0.0.1"))
+s.send(s.recv())
+s.close()
+c.term()
+`)
+	zctx, err := newContext(10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer terminate(zctx)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	c, err := dial(ctx, zctx, "tcp://127.0.0.1:"+p.line(), 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	id := []byte{1, 2, 3, 4}
+	if err := sendFrames(c.socket, id, nil, []byte("last words")); err != nil {
+		t.Fatal(err)
+	}
+	for c.monitor.failed == nil {
+		if err := c.monitor.read(); err != nil || ctx.Err() != nil {
+			t.Fatal(err, ctx.Err())
+		}
+		time.Sleep(time.Millisecond)
+	}
+	time.Sleep(50 * time.Millisecond) // libzmq goes on to take the connection down
+	answer, _, err := c.receive(id)
+	if string(answer) != "last words" || err != nil {
+		t.Errorf("got %q, %v", answer, err)
+	}
+}

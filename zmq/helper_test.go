@@ -1,0 +1,172 @@
+package zmq
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// mustBind binds a Router, on a free port of the loopback unless o says otherwise.
+func mustBind(t testing.TB, o ServerOptions) *Router {
+	t.Helper()
+	if o.Binds == nil {
+		o.Binds = []string{"tcp://127.0.0.1:0"}
+	}
+	r, err := Bind(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	return r
+}
+
+// mustServe serves a Router until stop is called, which waits for its end, or until the test ends.
+func mustServe(t testing.TB, r *Router, handle func(Request)) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- r.Serve(ctx, handle) }()
+	stop = func() {
+		cancel()
+		if err, first := <-ended; first {
+			close(ended)
+			if err != nil {
+				t.Errorf("Serve: %v", err)
+			}
+		}
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+// echo answers every request with its payload, a faulty one with what is wrong.
+func echo(q Request) {
+	if q.Fault != "" {
+		q.Reply([]byte("fault: " + q.Fault))
+		return
+	}
+	q.Reply(q.Payload)
+}
+
+func newClient(t testing.TB, o ClientOptions) *Client {
+	c := NewClient(o)
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return c
+}
+
+// ask makes a request that must be answered.
+func ask(t testing.TB, c *Client, endpoint, payload string) string {
+	t.Helper()
+	answer, err := c.Request(t.Context(), endpoint, []byte(payload))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(answer)
+}
+
+// refused makes a request that must fail with this kind, within the time given for it.
+func refused(t testing.TB, c *Client, endpoint string, kind ErrorKind, limit time.Duration) *Error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	start := time.Now()
+	answer, err := c.Request(ctx, endpoint, []byte("question"))
+	if took := time.Since(start); took > limit+200*time.Millisecond {
+		t.Errorf("took %v, allowed were %v", took, limit)
+	}
+	var e *Error
+	if !errors.As(err, &e) || e.Kind != kind {
+		t.Fatalf("got %q, %v; want the error kind %s", answer, err, kind)
+	}
+	if !strings.Contains(e.Error(), endpoint) {
+		t.Errorf("the error does not name the endpoint: %v", e)
+	}
+	return e
+}
+
+// gone makes a request to a listener that has just ended. Whether the client's kept connection has heard of that is a
+// race: the error then says that the message may have arrived.
+func gone(t testing.TB, c *Client, endpoint string) {
+	t.Helper()
+	_, err := c.Request(t.Context(), endpoint, []byte("question"))
+	if kind := kindOf(err); err == nil || kind != Unreachable && kind != Disconnected {
+		t.Errorf("got %v", err)
+	}
+}
+
+// child is a program of another's making at the other end; it ends with the test.
+type child struct {
+	t     testing.TB
+	cmd   *exec.Cmd
+	stdin io.WriteCloser
+	lines *bufio.Scanner
+}
+
+// python runs a script that finds zmq and its arguments as a and the context as c.
+func python(t testing.TB, script string, args ...string) *child {
+	t.Helper()
+	head := "import sys, zmq, time, struct\na = sys.argv[1:]\nc = zmq.Context()\ndef say(*x): print(*x, flush=True)\n"
+	p := &child{t: t, cmd: exec.Command("/usr/bin/python3", append([]string{"-c", head + script}, args...)...)}
+	p.cmd.Stderr = testWriter{t}
+	p.stdin, _ = p.cmd.StdinPipe()
+	out, err := p.cmd.StdoutPipe()
+	if err == nil {
+		err = p.cmd.Start()
+	}
+	if err != nil {
+		t.Skipf("no python3 with zmq here: %v", err)
+	}
+	p.lines = bufio.NewScanner(out)
+	t.Cleanup(func() { p.cmd.Process.Kill(); p.cmd.Wait() })
+	return p
+}
+
+// line is the next one that the child prints.
+func (p *child) line() string {
+	p.t.Helper()
+	if !p.lines.Scan() {
+		p.t.Fatal("the child ended early")
+	}
+	return p.lines.Text()
+}
+
+type testWriter struct{ t testing.TB }
+
+func (w testWriter) Write(b []byte) (int, error) {
+	w.t.Log(strings.TrimSpace(string(b)))
+	return len(b), nil
+}
+
+// listenTCP serves each raw connection with serve.
+func listenTCP(t testing.TB, serve func(net.Conn)) (endpoint string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() { defer c.Close(); serve(c) }()
+		}
+	}()
+	return "tcp://" + l.Addr().String()
+}
+
+func (p *child) stop() { p.cmd.Process.Signal(syscall.SIGSTOP) }
+func (p *child) goOn() { p.cmd.Process.Signal(syscall.SIGCONT) }

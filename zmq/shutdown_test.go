@@ -1,0 +1,120 @@
+package zmq
+
+import (
+	"context"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+)
+
+// Told to end with a hundred requests open, the Router answers them all.
+func TestGracefulStop(t *testing.T) {
+	r := mustBind(t, ServerOptions{})
+	open := make(chan Request, 100)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- r.Serve(ctx, func(q Request) { open <- q }) }()
+	c := newClient(t, ClientOptions{})
+	answered := make(chan error, 100)
+	for range 100 {
+		go func() {
+			_, err := c.Request(t.Context(), r.Endpoints()[0], []byte("x"))
+			answered <- err
+		}()
+	}
+	var held []Request
+	for range 100 {
+		held = append(held, <-open)
+	}
+	cancel()
+	for i, q := range held {
+		if i == 50 {
+			time.Sleep(2 * slice) // the Router has long noticed
+		}
+		q.Reply(q.Payload)
+	}
+	for range 100 {
+		if err := <-answered; err != nil {
+			t.Error(err)
+		}
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// A handler that never answers holds up the end no longer than the limit.
+func TestStopIsBounded(t *testing.T) {
+	r := mustBind(t, ServerOptions{Drain: 200 * time.Millisecond})
+	open := make(chan Request, 1)
+	stop := mustServe(t, r, func(q Request) { open <- q })
+	dialRaw(t, r.Endpoints()[0]).handshake().Write(message("", "hello"))
+	<-open
+	start := time.Now()
+	stop()
+	if took := time.Since(start); took < 200*time.Millisecond || took > 200*time.Millisecond+lastWords {
+		t.Errorf("the end took %v", took)
+	}
+}
+
+// A peer that does not read holds up the end for lastWords at most.
+func TestStopDoesNotWaitForReaders(t *testing.T) {
+	r := mustBind(t, ServerOptions{})
+	done := make(chan struct{}, 1000)
+	stop := mustServe(t, r, func(q Request) {
+		q.Reply(make([]byte, 100_000))
+		done <- struct{}{}
+	})
+	p := dialRaw(t, r.Endpoints()[0]).handshake()
+	for range 200 {
+		p.Write(message("", "hello"))
+	}
+	for range 200 {
+		<-done
+	}
+	start := time.Now()
+	stop()
+	if took := time.Since(start); took > 2*lastWords {
+		t.Errorf("the end took %v", took)
+	}
+}
+
+// Nothing is left of clients and Routers, whatever befell them.
+func TestNoLeaks(t *testing.T) {
+	round := func() {
+		r := mustBind(t, ServerOptions{})
+		stop := mustServe(t, r, echo)
+		c := NewClient(ClientOptions{})
+		for range 20 {
+			ask(t, c, r.Endpoints()[0], "x")
+		}
+		refused(t, c, freePort(t), Unreachable, time.Second)
+		refused(t, c, "ipc:///nonexistent/s", Unreachable, time.Second)
+		stop()
+		gone(t, c, r.Endpoints()[0])
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	round()
+	files, goroutines := openFiles(t), runtime.NumGoroutine()
+	for range 10 {
+		round()
+	}
+	end := time.Now().Add(2 * time.Second)
+	for (openFiles(t) > files || runtime.NumGoroutine() > goroutines) && time.Now().Before(end) {
+		time.Sleep(10 * time.Millisecond) // sockets of the kernel and goroutines take a moment to go
+	}
+	if f, g := openFiles(t), runtime.NumGoroutine(); f > files || g > goroutines {
+		t.Errorf("%d files became %d, %d goroutines %d", files, f, goroutines, g)
+	}
+}
+
+func openFiles(t *testing.T) int {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Skip(err)
+	}
+	return len(entries)
+}
