@@ -47,9 +47,13 @@ func manyKeys(b *testing.B, n int) *hostkey.Trust {
 func BenchmarkReload(b *testing.B) {
 	for _, n := range []int{100, 10_000} {
 		trust := manyKeys(b, n)
-		for kind, later := range map[string]time.Duration{"unchanged": time.Hour, "all-read": -time.Hour} {
-			b.Run(fmt.Sprintf("%d/%s", n, kind), func(b *testing.B) {
-				trust.Later(later)
+		// In this order: what was found old once is not read again.
+		for _, c := range []struct {
+			kind  string
+			later time.Duration
+		}{{"all read", -time.Hour}, {"unchanged", time.Hour}} {
+			b.Run(fmt.Sprintf("%d/%s", n, c.kind), func(b *testing.B) {
+				trust.Later(c.later)
 				if err := trust.Reload(); err != nil {
 					b.Fatal(err)
 				}
