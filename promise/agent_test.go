@@ -64,7 +64,8 @@ func (a agent) command(name string, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, name, args...)
 	c.Dir = a.dir
 	c.WaitDelay = 5 * time.Second
-	c.Env = append(os.Environ(), "CFENGINE_TEST_OVERRIDE_WORKDIR="+a.dir, "HOME="+a.dir, "PROMISE_TEST_MODULE=1")
+	c.Env = append(os.Environ(), "CFENGINE_TEST_OVERRIDE_WORKDIR="+a.dir, "HOME="+a.dir, "PROMISE_TEST_MODULE=1",
+		"GORACE=atexit_sleep_ms=0") // a module under the race detector would sleep for a second at its end
 	return c
 }
 
