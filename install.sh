@@ -55,10 +55,8 @@ main() {
   find_places
   if [ -n "$demo" ]; then
     "$root/test/demo" ${dry:+--dry-run}
-  elif [ -z "$dry" ] && ! may_place; then
-    say "Placing needs root"
-    act as_root env ${CFENGINE_TEST_OVERRIDE_WORKDIR:+"CFENGINE_TEST_OVERRIDE_WORKDIR=$workdir"} \
-      "$root/install.sh" --no-build ${uninstall:+--uninstall} --prefix "$prefix" --masterfiles "$masterfiles"
+  elif ! may_place; then
+    as_root_again
   elif [ -n "$uninstall" ]; then
     uninstall
   else
@@ -116,6 +114,15 @@ may_place() {
   done
 }
 
+# as_root_again: a dry run too, for it has to look into root's folders.
+as_root_again() {
+  say "What follows needs root"
+  set -- as_root env ${CFENGINE_TEST_OVERRIDE_WORKDIR:+"CFENGINE_TEST_OVERRIDE_WORKDIR=$workdir"} \
+    "$root/install.sh" --no-build ${uninstall:+--uninstall} ${dry:+--dry-run} --prefix "$prefix" --masterfiles "$masterfiles"
+  note "$ $(typed "$@")"
+  "$@"
+}
+
 install_all() {
   say "Placing the module for this host's cf-agent, in $workdir"
   put "$root/bin/messages" "$workdir/modules/promises/messages"
@@ -133,7 +140,7 @@ install_all() {
     say "Shipping nothing: no services/init.cf in $masterfiles"
     note "That is right on a node. On a hub, name its policy with --masterfiles DIR."
   fi
-  say "Installed."
+  say "${dry:+Dry run, so not really: }Installed."
   next_steps
 }
 
@@ -147,7 +154,7 @@ uninstall() {
   say "Taking back the module of this host, and the listener"
   take_back_module "$workdir"
   take_back "$prefix/sbin/cf-messaged"
-  say "Uninstalled."
+  say "${dry:+Dry run, so not really: }Uninstalled."
   what_stays
 }
 
@@ -168,9 +175,9 @@ warn_of_debian() {
   [ -d "$packaged" ] && [ "$masterfiles" = /var/lib/cfengine3/masterfiles ] || return 0
   ! grep -qs "$key" {"$packaged","$masterfiles"}/def{,_preferred}.json || return 0
   say "Mind: a hub with Debian's cfengine3 serves $packaged"
-  note "not $masterfiles. To make it serve the latter, put this into def.json there:"
+  note "and not $masterfiles. To make it serve the latter, put into $packaged/def.json:"
   note "{\"variables\":{\"default:def.$key\":{\"value\":\"$masterfiles\"}}}"
-  note "or install with --masterfiles $packaged (the next package update may undo that)."
+  note "Or install with --masterfiles $packaged (an update of the package may undo that)."
 }
 
 next_steps() {
