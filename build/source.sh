@@ -57,6 +57,7 @@ zypper_source() {
   find "$own/repos.d" -iname '*source*' -exec sed -i 's/^enabled *=.*/enabled=1/' {} +
   act_quietly as_root zypper --non-interactive --reposd-dir "$own/repos.d" --cache-dir "$own/cache" \
     source-install --no-build-deps --download-only "$1"
+  as_root chown -R "$(id -u)" "$own"
   find "$own/cache" -name "$1-*.src.rpm" -exec cp {} "$2" \;
 }
 
