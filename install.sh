@@ -124,6 +124,7 @@ as_root_again() {
 }
 
 install_all() {
+  [ -n "$dry" ] || [ -x "$root/bin/messages" ] || die "bin/ has no programs to place: run it without --no-build"
   say "Placing the module for this host's cf-agent, in $workdir"
   put "$root/bin/messages" "$workdir/modules/promises/messages"
   put_folder "$workdir/modules/promises/schemas"
