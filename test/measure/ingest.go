@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/webhuis/cfengine-messages/hostkey"
+	"github.com/webhuis/cfengine-messages/message"
+	"github.com/webhuis/cfengine-messages/queue"
+)
+
+// ingestFigures are a listener under load: signed messages whose receipt says
+// stored, which means on disk. All of it shares the machine's processors: the
+// load, too.
+type ingestFigures struct {
+	Signed int           `json:"signed_messages"`
+	Bytes  int           `json:"envelope_bytes"`
+	Disk   diskFigures   `json:"disk"`
+	Parts  partFigures   `json:"parts"`
+	Loads  []loadFigures `json:"loads"`
+}
+
+// loadFigures are a number of clients against the listener, and the same
+// against the bare echo.
+type loadFigures struct {
+	Clients  int           `json:"clients"`
+	Listener serverFigures `json:"listener"`
+	Echo     serverFigures `json:"echo"`
+}
+
+// serverFigures are spreads over the rounds.
+type serverFigures struct {
+	Rate   spread `json:"messages_per_s"`
+	P50    spread `json:"p50_us"`
+	P99    spread `json:"p99_us"`
+	CPU    spread `json:"server_cpu_us_per_message"`
+	Load   spread `json:"load_cpu_us_per_message"` // of this process
+	Cores  spread `json:"cores_used"`              // by both
+	Commit spread `json:"commits_per_s"`           // none by the echo
+}
+
+// loadSizes are the numbers of requests under way.
+var loadSizes = []int{1, 256}
+
+func (s *stage) measureIngest(ctx context.Context) (ingestFigures, error) {
+	var f ingestFigures
+	pairs, err := s.makeSenders()
+	if err != nil {
+		return f, err
+	}
+	e, err := s.signAll(ctx, pairs)
+	if err != nil {
+		return f, err
+	}
+	f.Signed, f.Bytes = len(e.frames), len(e.frames[0])
+	if f.Parts, err = s.measureParts(e); err != nil {
+		return f, err
+	}
+	rounds := make([]loadRounds, len(loadSizes))
+	var disk diskRounds
+	for round := range s.LoadRounds {
+		if err := disk.add(s.measureDisk()); err != nil {
+			return f, err
+		}
+		for i, clients := range loadSizes {
+			progress("loads", round*len(loadSizes)+i+1, s.LoadRounds*len(loadSizes)+1)
+			if err := s.addRound(ctx, e, clients, &rounds[i]); err != nil {
+				return f, err
+			}
+		}
+	}
+	progress("loads", 1, 1)
+	f.Disk = disk.figures()
+	for i, clients := range loadSizes {
+		f.Loads = append(f.Loads, loadFigures{clients, serverFiguresOf(rounds[i].listener), serverFiguresOf(rounds[i].echo)})
+	}
+	return f, nil
+}
+
+// loadRounds are the runs of one number of clients.
+type loadRounds struct{ listener, echo []loadRun }
+
+// addRound loads an echo and a new listener, one after the other.
+func (s *stage) addRound(ctx context.Context, e envelopes, clients int, to *loadRounds) error {
+	echo, err := s.loadEcho(ctx, e, clients)
+	if err != nil {
+		return fmt.Errorf("echo with %d clients: %w", clients, err)
+	}
+	to.echo = append(to.echo, echo)
+	run, err := s.loadListener(ctx, e, clients)
+	if err != nil {
+		return fmt.Errorf("listener with %d clients: %w", clients, err)
+	}
+	to.listener = append(to.listener, run)
+	return nil
+}
+
+func (s *stage) loadEcho(ctx context.Context, e envelopes, clients int) (loadRun, error) {
+	echo, err := s.startEcho(ctx)
+	if err != nil {
+		return loadRun{}, err
+	}
+	defer echo.stop()
+	run, err := s.runLoad(ctx, echo, e, clients, nil)
+	run.answers = nil
+	return run, err
+}
+
+func (s *stage) loadListener(ctx context.Context, e envelopes, clients int) (loadRun, error) {
+	l, err := s.startListener(ctx)
+	if err != nil {
+		return loadRun{}, err
+	}
+	defer l.remove()
+	run, err := s.runLoad(ctx, l.child, e, clients, l.commits)
+	if err == nil {
+		err = s.allStored(ctx, l, e, run.answers)
+	}
+	run.answers = nil
+	return run, err
+}
+
+// commits is how many transactions SQLite has written since the listener
+// began: iChange of the WAL index (https://www.sqlite.org/walformat.html
+// section 2.1), which is in the machine's byte order.
+func (l *listener) commits() (uint32, error) {
+	f, err := os.Open(filepath.Join(l.state, "queue.db-shm"))
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	var number [4]byte
+	_, err = f.ReadAt(number[:], 8)
+	return binary.NativeEndian.Uint32(number[:]), err
+}
+
+// allStored makes sure that what was counted was acknowledged: each receipt is
+// proved by the listener's key, for the message it answers, and says stored;
+// and so many messages are in the queue.
+func (s *stage) allStored(ctx context.Context, l *listener, e envelopes, answers [][]byte) error {
+	own, err := hostkey.ReadPair(s.keys())
+	if err != nil {
+		return err
+	}
+	opener := &message.Opener{Keys: func(d hostkey.Digest) (*hostkey.PublicKey, bool) { return own.Public(), d == own.Digest() }}
+	var answered atomic.Int64
+	var g errgroup.Group
+	for w := range cores() {
+		g.Go(func() error {
+			for i := w; i < len(answers); i += cores() {
+				if answers[i] == nil {
+					continue
+				}
+				if err := isStored(opener, answers[i], e.ids[i]); err != nil {
+					return err
+				}
+				answered.Add(1)
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return l.holds(ctx, answered.Load())
+}
+
+func isStored(opener *message.Opener, answer []byte, id string) error {
+	opened, err := opener.OpenListener(answer)
+	if err != nil {
+		return fmt.Errorf("receipt of %s: %w", id, err)
+	}
+	receipt, err := message.ParseReceipt(opened.Container)
+	if err == nil && (receipt.Status != message.Stored || opened.Container.MessageID != id) {
+		err = fmt.Errorf("message %s was answered %+v for %s", id, receipt, opened.Container.MessageID)
+	}
+	return err
+}
+
+func (l *listener) holds(ctx context.Context, want int64) error {
+	r, err := queue.OpenReader(l.state)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	has, err := r.Counts(ctx)
+	if err == nil && has.Messages != want {
+		err = fmt.Errorf("the queue holds %d messages, %d were acknowledged", has.Messages, want)
+	}
+	return err
+}
+
+func serverFiguresOf(runs []loadRun) serverFigures {
+	over := func(figure func(loadRun) float64) spread {
+		var all []float64
+		for _, r := range runs {
+			all = append(all, figure(r))
+		}
+		return spreadOf(all)
+	}
+	each := func(r loadRun) float64 { return float64(len(r.latencies)) }
+	return serverFigures{
+		Rate:   over(func(r loadRun) float64 { return each(r) / r.took.Seconds() }),
+		P50:    over(func(r loadRun) float64 { return quantile(r.latencies, 0.50) }),
+		P99:    over(func(r loadRun) float64 { return quantile(r.latencies, 0.99) }),
+		CPU:    over(func(r loadRun) float64 { return microseconds(r.peer) / each(r) }),
+		Load:   over(func(r loadRun) float64 { return microseconds(r.own) / each(r) }),
+		Cores:  over(func(r loadRun) float64 { return (r.own + r.peer).Seconds() / r.took.Seconds() }),
+		Commit: over(func(r loadRun) float64 { return float64(r.commits) / r.took.Seconds() }),
+	}
+}
