@@ -4,6 +4,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/pebbe/zmq4"
 )
 
 // One client that waits for each answer, 266 bytes (a small envelope without its signature).
@@ -11,7 +13,7 @@ func BenchmarkRequest(b *testing.B) {
 	benchmarkRequests(b, 1)
 }
 
-// 256 clients that do, each on a connection of its own.
+// 256 goroutines that do, over one connection.
 func BenchmarkRequest256(b *testing.B) {
 	benchmarkRequests(b, 256)
 }
@@ -78,7 +80,7 @@ func benchmarkRouter(b *testing.B, o ServerOptions, handle func(Request)) {
 		b.Fatal(err)
 	}
 	defer terminate(zctx)
-	c, err := dial(b.Context(), zctx, r.Endpoints()[0], -1)
+	c, err := dial(b.Context(), zctx, zmq4.DEALER, r.Endpoints()[0], -1, new(stage))
 	if err != nil {
 		b.Fatal(err)
 	}

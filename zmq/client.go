@@ -11,16 +11,17 @@ import (
 	"github.com/pebbe/zmq4"
 )
 
-// DefaultMaxMessage is the largest request, in bytes, that a Client sends and a Router reads unless told otherwise:
+// DefaultMaxMessage is the largest message, in bytes, that a Client sends and a Router reads unless told otherwise:
 // twice the listener's limit on a message (DESIGN.md section 9), so that the listener itself can answer too_large.
 const DefaultMaxMessage = 2 << 20
 
 // ClientOptions are a Client's limits; zero values give the defaults.
 type ClientOptions struct {
-	Timeout        time.Duration // for a Request whose context has no deadline; 5 s
-	MaxMessage     int64         // bytes of a request; DefaultMaxMessage
+	Timeout        time.Duration // for a call whose context has no deadline; 5 s
+	MaxMessage     int64         // bytes of a message; DefaultMaxMessage
 	MaxAnswer      int64         // bytes of an answer; 16 MiB. A larger one ends the connection
-	MaxConnections int           // requests under way at once; more wait their turn; 256
+	MaxConnections int           // calls under way at once, more wait their turn; and endpoints talked to, each one connection a pattern; 256
+	Linger         time.Duration // how long Close hands over what Publish, Push and Pair were given; 2 s
 	Resolver       *net.Resolver // looks names up; net.DefaultResolver
 }
 
@@ -37,86 +38,86 @@ func (o ClientOptions) withDefaults() ClientOptions {
 	if o.MaxConnections <= 0 {
 		o.MaxConnections = 256
 	}
+	if o.Linger <= 0 {
+		o.Linger = 2 * time.Second
+	}
 	if o.Resolver == nil {
 		o.Resolver = net.DefaultResolver
 	}
 	return o
 }
 
-// Client sends requests and waits for their answers; its methods may be called from any goroutine. One per process is
-// enough: it keeps connections open for the next request, at most as many for all endpoints as MaxConnections.
+// Client is the sending end of every pattern; its methods may be called from any goroutine. One per process is enough:
+// it keeps a connection to each endpoint for the calls to come, and makes a new one in the first call that finds the
+// old one lost. Between calls it does nothing and has no goroutine.
 type Client struct {
 	options ClientOptions
 	lookup  resolver
 	ids     atomic.Uint32
-	turns   chan struct{} // one place for each request under way
+	turns   chan struct{} // one place for each call under way
 	life    context.Context
 	end     context.CancelFunc
 
-	mu      sync.Mutex
-	closed  bool
-	zctx    *zmq4.Context // made by the first request
-	idle    map[string][]*connection
-	resting int            // connections in idle
-	busy    sync.WaitGroup // requests under way
+	mu       sync.Mutex
+	closed   bool
+	zctx     *zmq4.Context // made by the first call
+	requests map[string]*requests
+	links    map[way]*link
+	pushers  map[string]*pusher
+	rounds   map[string]int // of Push, for each set of endpoints: whose turn it is
+	busy     sync.WaitGroup // calls under way
 }
 
-// NewClient makes a client. It costs next to nothing; libzmq is first touched by the first request.
+// way is what a link is known by.
+type way struct {
+	kind     zmq4.Type
+	endpoint string
+}
+
+// NewClient makes a client. It costs next to nothing; libzmq is first touched by the first call.
 func NewClient(o ClientOptions) *Client {
 	o = o.withDefaults()
-	c := &Client{options: o, lookup: o.Resolver.LookupNetIP, turns: make(chan struct{}, o.MaxConnections), idle: map[string][]*connection{}}
+	c := &Client{
+		options: o, lookup: o.Resolver.LookupNetIP, turns: make(chan struct{}, o.MaxConnections),
+		requests: map[string]*requests{}, links: map[way]*link{}, pushers: map[string]*pusher{}, rounds: map[string]int{},
+	}
 	c.life, c.end = context.WithCancel(context.Background())
 	c.ids.Store(rand.Uint32())
 	return c
 }
 
-// Request sends payload to the endpoint (see ParseEndpoint) and gives the answer's bytes, which are the caller's.
-// It ends at ctx's deadline, or after ClientOptions.Timeout where there is none, and within 50 ms of ctx's cancellation.
-//
-// The error is an *Error whose Kind says how far it came. A refused connection or a broken handshake is reported at
-// once, not at the deadline; trying again is up to the caller. The message is delivered at least once or an error is
-// returned: after Disconnected and the kinds that follow it the message may have arrived, and on a kept connection that
-// breaks it is sent again over a new one, so the listener must know a message by its id (DESIGN.md section 5). Nothing
-// of a failed request is sent after Request has returned.
-func (c *Client) Request(ctx context.Context, endpoint string, payload []byte) ([]byte, error) {
-	answer, err := c.request(ctx, endpoint, payload)
+// call is the frame of every pattern's: it checks the message, gives the call its bound and its turn, and makes an
+// *Error of what goes wrong.
+func (c *Client) call(ctx context.Context, endpoint string, payload []byte, do func(context.Context) error) error {
+	err := c.bounded(ctx, payload, do)
 	if err == nil {
-		return answer, nil
+		return nil
 	}
-	e := &Error{Kind: kindOf(err), Endpoint: endpoint, Err: cause(err)}
+	e := &Error{Kind: kindOf(err), Endpoint: endpoint, Err: cause(err), way: wayOutOf(err)}
 	if e.Kind == Canceled && c.life.Err() != nil {
 		e.Kind = Closed
 	}
-	return nil, e
+	return e
 }
 
-func (c *Client) request(ctx context.Context, endpoint string, payload []byte) ([]byte, error) {
-	to, err := ParseEndpoint(endpoint)
-	if err != nil {
-		return nil, fail(BadEndpoint, "%w", err)
-	}
+// bounded gives every call a deadline, and lets Close end it.
+func (c *Client) bounded(ctx context.Context, payload []byte, do func(context.Context) error) error {
 	if size := int64(len(payload)); size > c.options.MaxMessage {
-		return nil, fail(TooLarge, "the message has %d bytes, the limit is %d", size, c.options.MaxMessage)
+		return fail(TooLarge, "the message has %d bytes, the limit is %d", size, c.options.MaxMessage)
 	}
-	ctx, cancel := c.bounded(ctx)
-	defer cancel()
-	leave, err := c.enter(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	return c.deliver(ctx, to, payload)
-}
-
-// bounded gives every request a deadline, and lets Close end it.
-func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	bound := c.options.Timeout
 	if end, ok := ctx.Deadline(); ok {
 		bound = time.Until(end)
 	}
 	ctx, cancel := context.WithTimeout(ctx, bound)
-	stop := context.AfterFunc(c.life, cancel)
-	return ctx, func() { stop(); cancel() }
+	defer cancel()
+	defer context.AfterFunc(c.life, cancel)()
+	leave, err := c.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return do(ctx)
 }
 
 // enter waits for a turn; leave gives it back.
@@ -125,7 +126,7 @@ func (c *Client) enter(ctx context.Context) (leave func(), err error) {
 	select {
 	case c.turns <- struct{}{}:
 	case <-ctx.Done():
-		return nil, ended(ctx, ctx.Err(), Timeout, "no turn among this program's other requests", start)
+		return nil, ended(ctx, ctx.Err(), Timeout, "no turn among this program's other calls", start)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -144,34 +145,39 @@ func (c *Client) start() (err error) {
 		return fail(Closed, "the client is closed")
 	}
 	if c.zctx == nil {
-		// A connection has three sockets: its own, the monitor's two ends. As many connections may be idle as in use.
-		if c.zctx, err = newContext(2*3*c.options.MaxConnections + 16); err != nil {
+		// A link has five sockets: its own, the monitor's two ends and the waker's.
+		if c.zctx, err = newContext(5*c.options.MaxConnections + 16); err != nil {
 			return fail(Failed, "%w", err)
 		}
 	}
 	return nil
 }
 
-// Close ends the requests under way (Closed), closes every connection and returns when nothing of the client is
-// left, within about 50 ms. A second Close does nothing. A process may also exit without it.
-func (c *Client) Close() error {
+// requestsTo is the link for requests to an endpoint.
+func (c *Client) requestsTo(to Endpoint) (*requests, error) {
 	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
-		return nil
+	defer c.mu.Unlock()
+	if r, known := c.requests[to.String()]; known {
+		return r, nil
 	}
-	c.closed = true
-	c.mu.Unlock()
-	c.end()
-	c.busy.Wait()
-	for _, connections := range c.idle {
-		for _, idle := range connections {
-			idle.close()
-		}
+	w, err := newWaker(c.zctx)
+	if err != nil {
+		return nil, fail(Failed, "%w", err)
 	}
-	c.idle = nil
-	if c.zctx == nil {
-		return nil
+	r := &requests{waker: w, sent: map[uint32]*call{}}
+	r.init(c, zmq4.DEALER, to)
+	c.requests[to.String()] = r
+	return r, nil
+}
+
+// linkTo is the link to an endpoint in any other pattern.
+func (c *Client) linkTo(kind zmq4.Type, to Endpoint) *link {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key := way{kind, to.String()}
+	if c.links[key] == nil {
+		c.links[key] = &link{}
+		c.links[key].init(c, kind, to)
 	}
-	return terminate(c.zctx)
+	return c.links[key]
 }

@@ -3,7 +3,6 @@ package zmq
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"strings"
 	"syscall"
@@ -13,24 +12,28 @@ import (
 )
 
 // connection is one socket with one connection to one address. It is used by one goroutine at a time and is never
-// repaired: what fails is closed, so that nothing of a request that was given up can be delivered afterwards.
+// repaired: libzmq makes one attempt, and what was lost is closed and made anew, so that who calls knows what was sent
+// over which.
 type connection struct {
 	address string // as libzmq takes it, no name in it
+	kind    zmq4.Type
 	socket  *zmq4.Socket
 	monitor *monitor
 	poller  *zmq4.Poller
+
+	topics map[string]bool // publish: what the peer subscribes to
 }
 
-// dial connects and waits for the handshake, no longer than ctx. Nothing is sent before that, so every error up to
-// here means that the message has not left this host.
-func dial(ctx context.Context, zctx *zmq4.Context, address string, maxAnswer int64) (*connection, error) {
-	s, err := zctx.NewSocket(zmq4.DEALER)
+// dial connects and waits for the handshake, no longer than ctx; at tells how far it has come. Nothing is sent before
+// that, so every error up to here means that the message has not left this host.
+func dial(ctx context.Context, zctx *zmq4.Context, kind zmq4.Type, address string, maxAnswer int64, at *stage) (*connection, error) {
+	s, err := zctx.NewSocket(kind)
 	if err != nil {
 		return nil, fail(Failed, "socket: %w", err)
 	}
-	c := &connection{address: address, socket: s, poller: zmq4.NewPoller()}
+	c := &connection{address: address, kind: kind, socket: s, poller: zmq4.NewPoller(), topics: map[string]bool{}}
 	if err = c.open(zctx, maxAnswer); err == nil {
-		err = c.handshake(ctx)
+		err = c.handshake(ctx, at)
 	}
 	if err != nil {
 		c.close()
@@ -40,7 +43,7 @@ func dial(ctx context.Context, zctx *zmq4.Context, address string, maxAnswer int
 }
 
 func (c *connection) open(zctx *zmq4.Context, maxAnswer int64) error {
-	if err := setClientOptions(c.socket, maxAnswer); err != nil {
+	if err := setClientOptions(c.socket, c.kind, maxAnswer); err != nil {
 		return fail(Failed, "socket: %w", err)
 	}
 	m, err := watch(zctx, c.socket)
@@ -56,31 +59,40 @@ func (c *connection) open(zctx *zmq4.Context, maxAnswer int64) error {
 	return nil
 }
 
-// setClientOptions sets what a request's own deadline does not already govern.
-func setClientOptions(s *zmq4.Socket, maxAnswer int64) error {
-	return errors.Join(
+// setClientOptions sets what a call's own deadline does not already govern.
+func setClientOptions(s *zmq4.Socket, kind zmq4.Type, maxAnswer int64) error {
+	err := errors.Join(
 		// One attempt a socket: this waits longer than any socket with a lost connection is kept. Not -1, which by
 		// libzmq's source takes the endpoint down, and with it an answer that came just before the connection ended.
 		s.SetReconnectIvl(24*time.Hour),
 		s.SetImmediate(false),      // true does lose such an answer
-		s.SetConnectTimeout(0),     // the request's deadline is the only clock,
+		s.SetConnectTimeout(0),     // the call's deadline is the only clock,
 		s.SetHandshakeIvl(0),       // so that the error says what was missing when it passed
 		s.SetMaxmsgsize(maxAnswer), // a larger answer cuts the connection
-		s.SetSndhwm(16),            // one request at a time is under way,
-		s.SetRcvhwm(16),            // and who talks unasked is not listened to for long
-		s.SetTcpKeepalive(1),       // an idle connection that a firewall forgot is noticed before it is used again
-		s.SetTcpKeepaliveIdle(60), s.SetTcpKeepaliveIntvl(10), s.SetTcpKeepaliveCnt(3),
+		s.SetSndhwm(sendAhead), s.SetRcvhwm(sendAhead),
+		// A connection that a firewall forgot, or whose peer lost its power, is noticed: idle by keepalive, with data
+		// under way by MAXRT.
+		s.SetTcpKeepalive(1), s.SetTcpKeepaliveIdle(60), s.SetTcpKeepaliveIntvl(10), s.SetTcpKeepaliveCnt(3),
+		s.SetTcpMaxrt(30*time.Second),
 	)
+	if kind == zmq4.XPUB { // else it drops what a slow subscriber does not take
+		err = errors.Join(err, s.SetXpubNodrop(true))
+	}
+	return err
 }
 
-func (c *connection) handshake(ctx context.Context) error {
+// sendAhead is how many messages libzmq holds for a peer, each way, beyond what the system's buffers take.
+const sendAhead = 128
+
+func (c *connection) handshake(ctx context.Context, at *stage) error {
 	start := time.Now()
+	at.is(Silent)
 	for !c.monitor.ready && c.monitor.failed == nil {
+		if c.monitor.connected {
+			at.is(Handshake)
+		}
 		if _, err := pollUntil(ctx, c.poller); err != nil {
-			if c.monitor.connected {
-				return ended(ctx, err, Handshake, "connected, but no ZeroMQ handshake", start)
-			}
-			return ended(ctx, err, Silent, "no answer to the connection attempt", start)
+			return ended(ctx, err, at.now(), at.text(), start)
 		}
 		if err := c.monitor.read(); err != nil {
 			return fail(Failed, "%w", err)
@@ -89,6 +101,7 @@ func (c *connection) handshake(ctx context.Context) error {
 	if kindOf(c.monitor.failed) == Unreachable {
 		return fail(Unreachable, "cannot connect: %w", c.refusal(ctx))
 	}
+	at.is(Stuck)
 	return c.monitor.failed
 }
 
@@ -110,9 +123,12 @@ func (c *connection) refusal(ctx context.Context) error {
 	return err
 }
 
-// alive takes in what happened to an idle connection.
-func (c *connection) alive() bool {
-	return c.monitor.read() == nil && c.monitor.failed == nil
+// lost takes in what happened to the connection and says why it is no more, nil while it is.
+func (c *connection) lost() error {
+	if err := c.monitor.read(); err != nil {
+		return fail(Failed, "%w", err)
+	}
+	return c.monitor.failed
 }
 
 func (c *connection) close() {
@@ -120,26 +136,4 @@ func (c *connection) close() {
 		c.monitor.close()
 	}
 	_ = c.socket.Close()
-}
-
-// ended is the error of a wait that pollUntil ended: kind and text when the time ran out.
-func ended(ctx context.Context, err error, kind ErrorKind, text string, start time.Time) error {
-	switch {
-	case ctx.Err() == nil:
-		return fail(Failed, "%w", err)
-	case errors.Is(ctx.Err(), context.Canceled):
-		return fail(Canceled, "%s: %w", text, context.Canceled)
-	}
-	return fail(kind, "%s %w", text, late(time.Since(start)))
-}
-
-// late is context.DeadlineExceeded in words for people.
-type late time.Duration
-
-func (l late) Error() string {
-	return fmt.Sprintf("within %v", time.Duration(l).Round(time.Millisecond))
-}
-
-func (late) Unwrap() error {
-	return context.DeadlineExceeded
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"testing"
 	"time"
+
+	"github.com/pebbe/zmq4"
 )
 
 // A program that answers and exits: the answer and the end of the connection are there at once, and the answer counts.
@@ -24,7 +26,7 @@ c.term()
 	defer terminate(zctx)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	c, err := dial(ctx, zctx, "tcp://127.0.0.1:"+p.line(), 1000)
+	c, err := dial(ctx, zctx, zmq4.DEALER, "tcp://127.0.0.1:"+p.line(), 1000, new(stage))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,8 +42,8 @@ c.term()
 		time.Sleep(time.Millisecond)
 	}
 	time.Sleep(50 * time.Millisecond) // libzmq goes on to take the connection down
-	answer, _, err := c.receive(id)
-	if string(answer) != "last words" || err != nil {
-		t.Errorf("got %q, %v", answer, err)
+	frames, _, err := receiveFrames(c.socket, 3)
+	if err != nil || string(frames[2]) != "last words" {
+		t.Errorf("got %q, %v", frames, err)
 	}
 }

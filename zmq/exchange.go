@@ -1,42 +1,200 @@
 package zmq
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"syscall"
-	"time"
+
+	"github.com/pebbe/zmq4"
 )
 
 // A request travels as REQ with REQ_CORRELATE sends it: [4-byte id][empty][payload]. A REP, or a ROUTER that echoes
 // what precedes the payload, so answers [id][empty][answer], and the id tells whose answer it is: one that comes late,
 // twice or unasked is passed over (facts/zeromq.md section 0, trap 12).
 
-// exchange sends one request and waits for its answer, no longer than ctx. After an error the connection is to be
-// closed. Many requests under way at once would need no more than a map from id to who waits.
-func (c *connection) exchange(ctx context.Context, number uint32, payload []byte) ([]byte, error) {
-	id := binary.BigEndian.AppendUint32(nil, number)
-	if err := sendFrames(c.socket, id, nil, payload); err != nil {
-		return nil, fail(Failed, "send: %w", err)
-	}
-	start, strays := time.Now(), 0
+// exchange makes one request and waits for its answer, no longer than ctx. Of all who wait, one holds the link and
+// does its work for everybody; when it has its own answer, the next one does. A lone request thus changes hands nowhere,
+// and many share one connection and one wait.
+func (r *requests) exchange(ctx context.Context, payload []byte) ([]byte, error) {
+	c := r.add(payload)
 	for {
-		if err := c.monitor.read(); err != nil {
-			return nil, fail(Failed, "%w", err)
+		select {
+		case <-c.done:
+			return c.answer, c.err
+		case <-ctx.Done():
+			return r.giveUp(ctx, c)
+		case r.turn <- struct{}{}:
+			r.serve(ctx, c)
+			r.release()
 		}
-		// After the events: an answer that came before the connection was lost is still there.
-		answer, passed, err := c.receive(id)
-		if answer != nil || err != nil {
-			return answer, err
+	}
+}
+
+// serve sends and receives for everybody until own has ended or ctx has.
+func (r *requests) serve(ctx context.Context, own *call) {
+	r.lead(true)
+	defer r.lead(false)
+	for !own.ended() && ctx.Err() == nil {
+		if r.connection == nil && !r.reconnect(ctx, own) {
+			return
 		}
-		strays += passed
-		if c.monitor.failed != nil {
-			return nil, c.monitor.failed
+		if err := r.work(); err != nil {
+			r.lose(err)
+			continue
 		}
-		if _, err := pollUntil(ctx, c.poller); err != nil {
-			return nil, ended(ctx, err, Timeout, noAnswer(strays), start)
+		if own.ended() {
+			return
 		}
+		if _, err := pollUntil(ctx, r.connection.poller); err != nil && ctx.Err() == nil {
+			r.lose(fail(Failed, "poll: %w", err))
+		}
+	}
+}
+
+// reconnect makes the connection. A failure that is not due to own's time being up is everybody's.
+func (r *requests) reconnect(ctx context.Context, own *call) bool {
+	err := r.connect(ctx)
+	if err == nil {
+		r.connection.poller.Add(r.waker.near, zmq4.POLLIN)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.answered = false
+		return true
+	}
+	if ctx.Err() != nil {
+		r.end(own, nil, err)
+	} else {
+		r.endWaiting(err)
+	}
+	return false
+}
+
+// work does what there is to do without waiting. The error says why the connection is no more.
+func (r *requests) work() error {
+	r.waker.rest()
+	lost := r.connection.lost()
+	// After the events: an answer that came before the connection was lost is still there.
+	if err := r.receive(); err != nil {
+		return err
+	}
+	if lost != nil {
+		return lost
+	}
+	return r.send()
+}
+
+// send hands to libzmq what waits, as much as it takes. Under the lock, so that what was given up is never sent.
+func (r *requests) send() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	room := zmq4.State(0)
+	for len(r.waiting) > 0 && room == 0 {
+		c := r.waiting[0]
+		id := binary.BigEndian.AppendUint32(nil, c.id)
+		err := sendFrames(r.connection.socket, id, nil, c.payload)
+		switch {
+		case is(err, syscall.EAGAIN):
+			room = zmq4.POLLOUT
+		case err != nil:
+			return fail(Failed, "send: %w", err)
+		default:
+			r.waiting = r.waiting[1:]
+			r.sent[c.id] = c
+			c.heard, c.strays = r.heard, r.strays
+		}
+	}
+	_, err := r.connection.poller.UpdateBySocket(r.connection.socket, zmq4.POLLIN|room)
+	return err
+}
+
+// receive takes in the answers that are there. Bounded, so that a peer that never stops talking does not keep its
+// callers from their deadlines.
+func (r *requests) receive() error {
+	for range 100 {
+		frames, count, err := receiveFrames(r.connection.socket, 3)
+		switch {
+		case is(err, syscall.EAGAIN):
+			return nil
+		case err != nil:
+			return fail(Failed, "receive: %w", err)
+		default:
+			r.take(frames, count)
+		}
+	}
+	return nil
+}
+
+// take gives an answer to who waits for it.
+func (r *requests) take(frames [][]byte, count int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.heard++
+	if count < 2 || len(frames[0]) != 4 || len(frames[1]) != 0 {
+		r.strays++
+		return
+	}
+	c, known := r.sent[binary.BigEndian.Uint32(frames[0])]
+	switch {
+	case !known:
+	case count != 3:
+		r.endLocked(c, nil, fail(BadAnswer, "the answer has %d frames after the delimiter, one expected", count-2))
+	default:
+		r.answered = true
+		r.endLocked(c, frames[2], nil)
+	}
+}
+
+// lose closes the connection. What was under way on one that had served before is sent once more, over a new one: the
+// listener was restarted perhaps, and knows a message by its id should it have arrived both times.
+func (r *requests) lose(why error) {
+	r.drop()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	again := []*call{}
+	for _, c := range r.sent {
+		if r.answered && c.lost == nil && kindOf(why) == Disconnected {
+			c.lost = why
+			again = append(again, c)
+		} else {
+			r.endLocked(c, nil, why)
+		}
+	}
+	slices.SortFunc(again, func(a, b *call) int { return int(int32(a.id - b.id)) })
+	clear(r.sent)
+	r.waiting = append(again, r.waiting...)
+}
+
+// giveUp ends a request whose time is up. What libzmq has not got is never sent. A connection on which nothing came
+// since, and for which nobody else waits, is closed: its peer may be gone without a word.
+func (r *requests) giveUp(ctx context.Context, c *call) ([]byte, error) {
+	r.mu.Lock()
+	_, sent := r.sent[c.id]
+	kind, text := r.stage.now(), r.stage.text()
+	if sent {
+		kind, text = Timeout, noAnswer(r.strays-c.strays)
+	}
+	r.endLocked(c, nil, ended(ctx, ctx.Err(), kind, text, c.start)) // unless it has ended meanwhile
+	quiet := sent && r.heard == c.heard && r.idleLocked()
+	r.mu.Unlock()
+	if quiet {
+		r.retire()
+	}
+	return c.answer, c.err
+}
+
+func (r *requests) retire() {
+	select {
+	case r.turn <- struct{}{}:
+		r.mu.Lock()
+		idle := len(r.sent) == 0
+		r.mu.Unlock()
+		if idle {
+			r.drop()
+		}
+		r.release()
+	default: // somebody has begun another request; that one will see
 	}
 }
 
@@ -47,22 +205,9 @@ func noAnswer(strays int) string {
 	return "connected, but no answer"
 }
 
-// receive looks for the answer to id among what is there, without waiting; nil when it is not. Bounded, so that a peer
-// that never stops talking does not keep its caller from the deadline.
-func (c *connection) receive(id []byte) (answer []byte, passed int, err error) {
-	for ; passed < 100; passed++ {
-		frames, count, err := receiveFrames(c.socket, 3)
-		switch {
-		case is(err, syscall.EAGAIN):
-			return nil, passed, nil
-		case err != nil:
-			return nil, passed, fail(Failed, "receive: %w", err)
-		case count < 2 || !bytes.Equal(frames[0], id) || len(frames[1]) != 0:
-		case count != 3:
-			return nil, passed, fail(BadAnswer, "the answer has %d frames after the delimiter, one expected", count-2)
-		default:
-			return frames[2], passed, nil
-		}
-	}
-	return nil, passed, nil
+// lead says whether somebody polls, whom a new request must wake.
+func (r *requests) lead(on bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.leading = on
 }

@@ -111,6 +111,7 @@ type child struct {
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
 	lines *bufio.Scanner
+	said  string // its first line, by port
 }
 
 // python runs a script that finds zmq and its arguments as a and the context as c.

@@ -9,9 +9,10 @@ import (
 )
 
 // monitored is what a connection is judged by (facts/zeromq.md 4.2). Few kinds of event, since libzmq's I/O thread
-// waits for ever when they are not read: one connection makes four at most.
+// waits for ever when they are not read: one connection makes five at most.
 const monitored = zmq4.EVENT_CONNECTED | zmq4.EVENT_CLOSED | zmq4.EVENT_DISCONNECTED | zmq4.EVENT_HANDSHAKE_SUCCEEDED |
-	zmq4.EVENT_HANDSHAKE_FAILED_AUTH | zmq4.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq4.EVENT_HANDSHAKE_FAILED_PROTOCOL
+	zmq4.EVENT_HANDSHAKE_FAILED_AUTH | zmq4.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq4.EVENT_HANDSHAKE_FAILED_PROTOCOL |
+	zmq4.EVENT_MONITOR_STOPPED
 
 // monitor watches the one connection of a socket. It is used by the goroutine that has the socket.
 type monitor struct {
@@ -21,6 +22,7 @@ type monitor struct {
 	connected bool
 	ready     bool  // the handshake is done
 	failed    error // an *Error: why there is no connection, now or any more
+	stopped   bool  // libzmq has done with the socket
 }
 
 // watches counts them, for an address that no other has: libzmq gives one back some time after its socket was closed.
@@ -68,6 +70,8 @@ func (m *monitor) note(event zmq4.Event, value int) {
 		m.connected = true
 	case zmq4.EVENT_HANDSHAKE_SUCCEEDED:
 		m.ready = true
+	case zmq4.EVENT_MONITOR_STOPPED:
+		m.stopped = true
 	default:
 		if m.failed == nil {
 			m.failed = m.failure(event, value)

@@ -160,7 +160,8 @@ while True: s.send(s.recv())`)
 	ask(t, c, endpoint, "one")
 	p.stop()
 	refused(t, c, endpoint, Timeout, 200*time.Millisecond)
-	if c.resting != 0 {
+	to, _ := ParseEndpoint(endpoint)
+	if link, _ := c.requestsTo(to); link.connection != nil {
 		t.Error("the connection that holds a request given up is kept")
 	}
 	p.goOn()

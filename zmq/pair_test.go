@@ -1,0 +1,116 @@
+package zmq
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+const echoPair = `
+s = c.socket(zmq.PAIR)
+s.setsockopt(zmq.IPV6, 1)
+s.bind(a[0])
+say(s.last_endpoint.rstrip(b"\0").decode())
+while True:
+    m = s.recv()
+    if m.startswith(b"say "): say(m.decode())
+    else:
+        s.send(b"unasked")
+        s.send(m.upper())`
+
+func is0(want string) func([]byte) bool {
+	return func(answer []byte) bool { return string(answer) == want }
+}
+
+func TestPairWithOthers(t *testing.T) {
+	for _, bind := range []string{"tcp://127.0.0.1:*", "tcp://[::1]:*", "ipc://" + t.TempDir() + "/s"} {
+		p := python(t, echoPair, bind)
+		endpoint := p.line()
+		c := newClient(t, ClientOptions{})
+		for i := range 10 {
+			answer, err := c.Pair(t.Context(), endpoint, []byte(fmt.Sprint("q", i)), is0(fmt.Sprint("Q", i)))
+			if err != nil || string(answer) != fmt.Sprint("Q", i) {
+				t.Fatalf("got %q, %v", answer, err)
+			}
+			if _, err := c.Pair(t.Context(), endpoint, []byte("say hello"), nil); err != nil {
+				t.Fatal(err)
+			}
+			if got := p.line(); got != "say hello" {
+				t.Errorf("got %q", got)
+			}
+		}
+	}
+}
+
+// Whoever comes second hears nothing, and learns that in time (trap 7); when the first has gone, the next try works.
+func TestSecondPair(t *testing.T) {
+	p := python(t, echoPair, "tcp://127.0.0.1:*")
+	endpoint := p.line()
+	first, second := NewClient(ClientOptions{}), newClient(t, ClientOptions{})
+	if _, err := first.Pair(t.Context(), endpoint, []byte("x"), is0("X")); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	_, err := second.Pair(ctx, endpoint, []byte("x"), is0("X"))
+	if kindOf(err) != Timeout || !strings.Contains(err.Error(), "another peer may hold this pair") {
+		t.Errorf("got %v", err)
+	}
+	if err := first.Close(); err != nil {
+		t.Error(err)
+	}
+	for end := time.Now().Add(5 * time.Second); ; {
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		_, err = second.Pair(ctx, endpoint, []byte("x"), is0("X"))
+		cancel()
+		if err == nil || time.Now().After(end) {
+			break
+		}
+	}
+	if err != nil {
+		t.Errorf("the first has gone: %v", err)
+	}
+}
+
+// What else can stand at the other end, for publish and pair, is told at once where it can be.
+func TestOtherFailures(t *testing.T) {
+	const limit = 500 * time.Millisecond
+	tests := []struct {
+		name     string
+		endpoint func(t *testing.T) string
+		kind     ErrorKind
+		atOnce   bool
+	}{
+		{"refused", freePort, Unreachable, true},
+		{"unknown name", fixed("tcp://hub.invalid:5309"), Unresolvable, true},
+		{"black hole", func(t *testing.T) string { return "tcp://" + blackHole(t, "127.0.0.1:0") }, Silent, false},
+		{"says nothing", raw("", true), Handshake, false},
+		{"another socket type", drops, Handshake, true},
+		{"no endpoint", fixed("tcp://nobody"), BadEndpoint, true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			c := newClient(t, ClientOptions{Timeout: limit})
+			endpoint := test.endpoint(t)
+			calls := map[string]func() error{
+				"publish": func() error { return c.Publish(t.Context(), endpoint, "host", nil) },
+				"pair":    func() error { _, err := c.Pair(t.Context(), endpoint, nil, is0("")); return err },
+				"push":    func() error { return c.Push(t.Context(), []string{endpoint}, nil) },
+			}
+			for name, call := range calls {
+				start := time.Now()
+				err := call()
+				took := time.Since(start)
+				if took > limit+200*time.Millisecond || test.atOnce && name != "push" && took > limit/2 {
+					t.Errorf("%s took %v", name, took)
+				}
+				if kindOf(err) != test.kind || !strings.Contains(err.Error(), endpoint) {
+					t.Errorf("%s: got %v, want the kind %s", name, err, test.kind)
+				}
+			}
+		})
+	}
+}
