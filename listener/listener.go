@@ -1,0 +1,163 @@
+// Package listener is the way of a message through cf-messaged: it opens what
+// arrives, decides whether the sender may say it, checks it against its
+// schema, has it put on disk and only then answers with a receipt.
+//
+// A Listener knows no sockets: it takes frames and answers through a function,
+// so every pattern goes through the same gate (DESIGN.md section 10).
+package listener
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/webhuis/cfengine-messages/hostkey"
+	"github.com/webhuis/cfengine-messages/message"
+	"github.com/webhuis/cfengine-messages/queue"
+	"github.com/webhuis/cfengine-messages/schemas"
+)
+
+// Incoming is one frame as a socket received it.
+type Incoming struct {
+	Pattern string // the pattern of the listener that received it
+	Peer    string // the address of the peer, for people only: it proves nothing
+	Frame   []byte // an envelope, a bare container, or rubbish; must not be changed any more
+	Fault   string // why the framing itself is wrong; empty when it is right
+
+	// Answer takes the receipt, and must not wait. It is called once, from any
+	// goroutine, with nil should no receipt have come about. It is nil itself
+	// where the pattern has none.
+	Answer func(receipt []byte)
+}
+
+// Rules are what may change while the listener runs: feeds and schemas are
+// replaced as one by Reload, and keys follow their folder by themselves.
+type Rules struct {
+	Feeds   map[string]Feed
+	Schemas *schemas.Registry
+}
+
+// Options are what a Listener needs from its program.
+type Options struct {
+	Pair   *hostkey.Pair  // the listener's own CFEngine key: it vouches for the key that seals receipts
+	Trust  *hostkey.Trust // whose envelopes are opened
+	Queue  *queue.Queue
+	Rules  Rules
+	Limits message.Limits   // message.DefaultLimits where zero
+	Room   int              // frames that may wait for a worker; see Submit
+	Now    func() time.Time // time.Now when nil
+	Log    *slog.Logger     // slog.Default when nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.Limits.Size == 0 {
+		o.Limits.Size = message.DefaultLimits.Size
+	}
+	if o.Limits.Depth == 0 {
+		o.Limits.Depth = message.DefaultLimits.Depth
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	return o
+}
+
+// Listener judges and stores messages. Its methods may be called from any
+// goroutine.
+type Listener struct {
+	pair    *hostkey.Pair
+	trust   *hostkey.Trust
+	queue   *queue.Queue
+	limits  message.Limits
+	opener  *message.Opener
+	now     func() time.Time
+	journal *journal
+
+	rules     atomic.Pointer[Rules]
+	voice     atomic.Pointer[voice]
+	renewing  sync.Mutex // held while voice is made
+	in        chan Incoming
+	workers   sync.WaitGroup
+	owed      sync.WaitGroup // answers that wait for a commit
+	counts    Counts
+	strangers share
+}
+
+// New starts the workers of a listener, one for each processor; Close ends
+// them. An error means that the key that seals receipts could not be made.
+func New(o Options) (*Listener, error) {
+	o = o.withDefaults()
+	l := &Listener{
+		pair: o.Pair, trust: o.Trust, queue: o.Queue, limits: o.Limits, now: o.Now,
+		opener:  &message.Opener{Keys: o.Trust.Lookup, Self: o.Pair.Digest(), Now: o.Now, Limits: o.Limits},
+		journal: newJournal(o.Log, o.Now), in: make(chan Incoming, o.Room), counts: newCounts(),
+	}
+	l.rules.Store(&o.Rules)
+	if _, err := l.speak(l.now()); err != nil {
+		return nil, err
+	}
+	for range runtime.GOMAXPROCS(0) {
+		l.workers.Go(l.work)
+	}
+	return l, nil
+}
+
+// Submit hands a frame to the workers and never blocks. Sockets bound what is
+// under way, and Room is the sum of their bounds; should there be no room all
+// the same, the sender is told to come again.
+func (l *Listener) Submit(in Incoming) {
+	select {
+	case l.in <- in:
+	default:
+		l.busy(in, message.Opened{}, queue.ErrFull)
+	}
+}
+
+// Reload replaces feeds and schemas and reads the trusted keys anew; the error
+// is of the keys, and leaves the new feeds in force. Messages that are being
+// judged are judged by the old rules.
+func (l *Listener) Reload(r Rules) error {
+	l.rules.Store(&r)
+	return l.trust.Reload()
+}
+
+// Counts gives the counters since the start.
+func (l *Listener) Counts() *Counts { return &l.counts }
+
+// Close judges what was submitted and waits until every answer was handed
+// over, or until ctx ends, which is an error. It is called once, and Submit
+// no more. The queue stays open: it is its owner's.
+func (l *Listener) Close(ctx context.Context) error {
+	close(l.in)
+	done := make(chan struct{})
+	go func() {
+		l.workers.Wait()
+		l.owed.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("some messages are not answered yet, their nodes will send them again: %w", context.Cause(ctx))
+	}
+}
+
+func (l *Listener) work() {
+	for in := range l.in {
+		l.handle(in)
+	}
+}
+
+func (in Incoming) answer(receipt []byte) {
+	if in.Answer != nil {
+		in.Answer(receipt)
+	}
+}

@@ -1,0 +1,62 @@
+package listener
+
+import (
+	"errors"
+	"log/slog"
+
+	"github.com/webhuis/cfengine-messages/message"
+	"github.com/webhuis/cfengine-messages/queue"
+)
+
+// store queues a message and answers once it is on disk. The receipt that
+// says so is sealed before the commit, so that sealing shares the processors;
+// any other is sealed apart from the committer, for which all others wait.
+func (l *Listener) store(in Incoming, o message.Opened) {
+	id := o.Container.MessageID
+	receipt := l.seal(in, id, message.Receipt{Status: message.Stored})
+	m := queue.Message{
+		ReceivedAt: l.now(), Pattern: in.Pattern, Sender: string(o.Sender), Peer: in.Peer,
+		Schema: o.Container.Schema, Version: o.Container.Version, MessageID: id,
+		IssuedAt: o.Header.Iat, Seq: o.Header.Seq, Frame: in.Frame,
+	}
+	l.owed.Add(1)
+	err := l.queue.Put(m, func(s queue.Stored) {
+		if s.Err != nil || s.Duplicate {
+			go l.notNew(in, o, s)
+			return
+		}
+		defer l.owed.Done()
+		l.counts.Stored.Add(1)
+		in.answer(receipt)
+	})
+	if err != nil {
+		l.owed.Done()
+		l.busy(in, o, err)
+	}
+}
+
+// notNew answers what was put and adds nothing to the queue.
+func (l *Listener) notNew(in Incoming, o message.Opened, s queue.Stored) {
+	defer l.owed.Done()
+	if s.Err != nil {
+		l.busy(in, o, s.Err)
+		return
+	}
+	l.counts.Duplicate.Add(1)
+	in.answer(l.seal(in, o.Container.MessageID, message.Receipt{Status: message.Duplicate}))
+}
+
+// busy says that the message may come again: it was right, and could not be
+// put on disk. It is no dead letter, because nothing about it was refused.
+func (l *Listener) busy(in Incoming, o message.Opened, err error) {
+	l.counts.refused[message.Busy].Add(1)
+	l.journal.write(slog.LevelError, "message not stored, its sender is told to send it again",
+		"error", err, "peer", in.Peer, "sender", o.Sender, "message_id", o.Container.MessageID)
+	reason := "the listener cannot put it on disk at the moment; send it again later"
+	if errors.Is(err, queue.ErrFull) {
+		reason = "the listener has more messages than its disk takes at the moment; send it again later"
+	}
+	in.answer(l.seal(in, knownID(o), message.Receipt{
+		Status: message.Refused, Code: message.Busy, Reason: l.told(o, reason),
+	}))
+}
