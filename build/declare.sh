@@ -82,7 +82,7 @@ policy_holds() {
   [ -f "$policy" ] || policy=$1/services/init.cf
   agent=$(agent_folder)
   [ -n "$agent" ] || { note "No cf-promises here: $policy is not checked."; return; }
-  mkdir -p "$scratch/work"
-  ln -sfn "$agent" "$scratch/work/bin"
-  act env "CFENGINE_TEST_OVERRIDE_WORKDIR=$scratch/work" timeout 60 "$agent/cf-promises" -f "$policy"
+  mkdir -p "$scratch/cfengine"
+  ln -sfn "$agent" "$scratch/cfengine/bin"
+  act env "CFENGINE_TEST_OVERRIDE_WORKDIR=$scratch/cfengine" timeout 60 "$agent/cf-promises" -f "$policy"
 }
