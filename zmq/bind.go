@@ -16,9 +16,6 @@ import (
 
 // bindAll binds the socket to every endpoint and gives the endpoints it really has, with the ports the system chose.
 func bindAll(s *zmq4.Socket, binds []string) ([]string, error) {
-	if len(binds) == 0 {
-		return nil, errors.New("nothing to bind: name at least one endpoint")
-	}
 	var bound []string
 	for _, text := range binds {
 		e, err := ParseBind(text)

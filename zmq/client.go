@@ -11,7 +11,7 @@ import (
 	"github.com/pebbe/zmq4"
 )
 
-// DefaultMaxMessage is the largest message, in bytes, that a Client sends and a Router reads unless told otherwise:
+// DefaultMaxMessage is the largest message, in bytes, that a Client sends and a Server reads unless told otherwise:
 // twice the listener's limit on a message (DESIGN.md section 9), so that the listener itself can answer too_large.
 const DefaultMaxMessage = 2 << 20
 

@@ -38,7 +38,7 @@ func ParseEndpoint(text string) (Endpoint, error) {
 }
 
 // ParseBind reads an endpoint that one can bind: what ParseEndpoint takes and besides the host "*" (every interface)
-// and the port 0 or "*" (any free one; Router.Endpoints tells which).
+// and the port 0 or "*" (any free one; Server.Endpoints tells which).
 func ParseBind(text string) (Endpoint, error) {
 	scheme, rest, found := strings.Cut(text, "://")
 	var e Endpoint

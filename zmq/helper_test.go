@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// mustBind binds a Router, on a free port of the loopback unless o says otherwise.
-func mustBind(t testing.TB, o ServerOptions) *Router {
+// mustBind binds a Server, on a free port of the loopback unless o says otherwise.
+func mustBind(t testing.TB, o ServerOptions) *Server {
 	t.Helper()
-	if o.Binds == nil {
+	if o.Binds == nil && o.Connects == nil {
 		o.Binds = []string{"tcp://127.0.0.1:0"}
 	}
 	r, err := Bind(o)
@@ -27,8 +27,8 @@ func mustBind(t testing.TB, o ServerOptions) *Router {
 	return r
 }
 
-// mustServe serves a Router until stop is called, which waits for its end, or until the test ends.
-func mustServe(t testing.TB, r *Router, handle func(Request)) (stop func()) {
+// mustServe serves a Server until stop is called, which waits for its end, or until the test ends.
+func mustServe(t testing.TB, r *Server, handle func(Request)) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -44,6 +44,28 @@ func mustServe(t testing.TB, r *Router, handle func(Request)) (stop func()) {
 	}
 	t.Cleanup(stop)
 	return stop
+}
+
+// mustReceive serves a Server whose requests are given to the test; they are dropped.
+func mustReceive(t testing.TB, o ServerOptions) (*Server, <-chan Request) {
+	t.Helper()
+	got := make(chan Request, 10_000)
+	r := mustBind(t, o)
+	mustServe(t, r, func(q Request) { q.Reply([]byte("nobody reads this")); got <- q })
+	return r, got
+}
+
+// expect takes the next request.
+func expect(t testing.TB, got <-chan Request, topic, payload, fault string) {
+	t.Helper()
+	select {
+	case q := <-got:
+		if q.Topic != topic || string(q.Payload) != payload || q.Fault != fault {
+			t.Errorf("got the topic %q, the payload %.40q, the fault %q; want %q, %.40q, %q", q.Topic, q.Payload, q.Fault, topic, payload, fault)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatalf("%q %.40q does not come", topic, payload)
+	}
 }
 
 // echo answers every request with its payload, a faulty one with what is wrong.

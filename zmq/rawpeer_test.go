@@ -32,10 +32,16 @@ func dialRaw(t testing.TB, endpoint string) rawPeer {
 // handshake greets with the NULL mechanism and says READY.
 func (p rawPeer) handshake() rawPeer {
 	p.t.Helper()
+	return p.handshakeAs("DEALER")
+}
+
+func (p rawPeer) handshakeAs(kind string) rawPeer {
+	p.t.Helper()
 	greeting := make([]byte, 64)
 	greeting[0], greeting[8], greeting[9], greeting[10], greeting[11] = 0xff, 1, 0x7f, 3, 1
 	copy(greeting[12:], "NULL")
-	ready := []byte("\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER")
+	ready := append([]byte("\x05READY\x0bSocket-Type\x00\x00\x00"), byte(len(kind)))
+	ready = append(ready, kind...)
 	_, err := p.Write(append(append(greeting, 4, byte(len(ready))), ready...))
 	if err == nil {
 		_, err = io.ReadFull(p, greeting)

@@ -6,9 +6,10 @@ import (
 	"sync/atomic"
 )
 
-// Request is what a peer sent. Each one must be ended by Reply or Drop, since the Router reads no further once
+// Request is what a peer sent. Each one must be ended by Reply or Drop, since the Server reads no further once
 // ServerOptions.Outstanding requests are open.
 type Request struct {
+	Topic   string // publish: what it was published under, "" for a lone payload
 	Payload []byte // the caller's to keep; nil where a faulty request has none
 	Peer    string // where it came from: an IP address, IPv4 written as such; for ipc "ipc:UID:GID:PID" of the process. Not proof of who sent it
 	Fault   string // why this is no request of DESIGN.md section 5, "" for a good one; it can be answered like any other
@@ -20,8 +21,9 @@ type Request struct {
 }
 
 // Reply sends the answer. Any goroutine may call it, and it never waits; the first Reply or Drop counts, others do
-// nothing. It says nothing about arrival: where the peer has gone or does not read, the answer is dropped and counted
-// (Router.Unsent). The payload must not be changed afterwards.
+// nothing. Where the pattern has no answers it sends nothing, like Drop; a pair's goes to whoever is its peer by then.
+// It says nothing about arrival: where the peer has gone or does not read, the answer is dropped and counted
+// (Server.Unsent). The payload must not be changed afterwards.
 func (q Request) Reply(payload []byte) {
 	q.end(payload, true)
 }

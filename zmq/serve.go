@@ -18,73 +18,81 @@ const lastWords = time.Second
 //
 // When ctx ends, Serve reads no more, sends the answers to all open requests until the last is ended or
 // ServerOptions.Drain has passed, writes them out, for a second at most, and closes everything. What was sent to the
-// Router and not yet read is not answered; the peers send it again. Serve returns nil then, and an error only when
+// Server and not yet read is not answered; the peers send it again. Serve returns nil then, and an error only when
 // libzmq fails. It can be called once.
-func (r *Router) Serve(ctx context.Context, handle func(Request)) error {
-	if r.used.Swap(true) {
-		return errors.New("this Router was served or closed before")
+func (s *Server) Serve(ctx context.Context, handle func(Request)) error {
+	if s.used.Swap(true) {
+		return errors.New("this Server was served or closed before")
 	}
-	stop := context.AfterFunc(ctx, r.answers.wake)
+	stop := context.AfterFunc(ctx, s.answers.wake)
 	defer stop()
-	err := r.loop(ctx, handle)
-	return errors.Join(err, r.end(lastWords))
+	following, cancel := context.WithCancel(ctx)
+	wait := s.followAll(following)
+	err := s.loop(ctx, handle)
+	cancel()
+	wait()
+	return errors.Join(err, s.end(lastWords))
 }
 
-func (r *Router) loop(ctx context.Context, handle func(Request)) error {
+func (s *Server) loop(ctx context.Context, handle func(Request)) error {
 	var end time.Time // of the draining, once ctx has ended
 	for {
 		if ctx.Err() != nil && end.IsZero() {
-			end = time.Now().Add(r.options.Drain)
+			end = time.Now().Add(s.options.Drain)
 		}
-		if !end.IsZero() && (r.open == 0 || !time.Now().Before(end)) {
+		if !end.IsZero() && (s.open == 0 || !time.Now().Before(end)) {
 			return nil
 		}
-		if err := r.turn(handle, end.IsZero()); err != nil {
+		if err := s.turn(handle, end.IsZero()); err != nil {
 			return err
 		}
 	}
 }
 
 // turn waits for something to do, sends the answers there are and reads the requests there is room for.
-func (r *Router) turn(handle func(Request), read bool) error {
+func (s *Server) turn(handle func(Request), read bool) error {
 	listen, wait := zmq4.State(0), slice // while draining, the time is looked at
 	if read {
 		wait = time.Second
 	}
-	if read && r.room() {
+	if read && s.room() {
 		listen = zmq4.POLLIN
 	}
-	if _, err := r.poller.UpdateBySocket(r.socket, listen); err != nil {
+	if _, err := s.poller.UpdateBySocket(s.socket, listen); err != nil {
 		return fmt.Errorf("poll: %w", err)
 	}
-	readable, err := poll(r.poller, wait)
+	readable, err := poll(s.poller, wait)
 	if err != nil {
 		return fmt.Errorf("poll: %w", err)
 	}
-	r.sendAnswers()
+	s.sendAnswers()
+	s.move()
 	for _, p := range readable {
-		if p.Socket == r.socket {
-			return r.receive(handle)
+		if p.Socket == s.socket {
+			return s.receive(handle)
 		}
 	}
 	return nil
 }
 
-func (r *Router) room() bool {
-	return r.open < r.options.Outstanding && r.held < r.options.OutstandingBytes
+func (s *Server) room() bool {
+	return s.open < s.options.Outstanding && s.held < s.options.OutstandingBytes
 }
 
-func (r *Router) sendAnswers() {
-	for _, a := range r.answers.take() {
-		r.open--
-		r.held -= a.size
-		if a.send && r.send(a) != nil {
-			r.unsent.Add(1)
+func (s *Server) sendAnswers() {
+	for _, a := range s.answers.take() {
+		s.open--
+		s.held -= a.size
+		if a.send && s.side.answers && s.send(a) != nil {
+			s.unsent.Add(1)
 		}
 	}
 }
 
-func (r *Router) send(a answer) error {
-	frames := append([][]byte{a.route.peer}, a.route.prefix...)
-	return sendFrames(r.socket, append(frames, a.payload)...)
+func (s *Server) send(a answer) error {
+	if s.side.routed {
+		frames := append([][]byte{a.route.peer}, a.route.prefix...)
+		return sendFrames(s.socket, append(frames, a.payload)...)
+	}
+	return sendFrames(s.socket, a.payload)
 }

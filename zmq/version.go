@@ -1,13 +1,14 @@
 // Package zmq carries messages over libzmq and knows nothing of what is in them: bytes and addresses go in and out.
 //
-// Client and Router are the two ends of the request pattern (DESIGN.md section 5). This is the only package that
-// imports github.com/pebbe/zmq4, and so the only one that needs cgo.
+// Client sends in every pattern and Server, made by Listen, receives (DESIGN.md section 5); Sender sends where the peers
+// connect. This is the only package that imports github.com/pebbe/zmq4, and so the only one that needs cgo.
 //
 // Rules that hold in the whole package (facts/zeromq.md, where each was tried):
 //   - a socket is used by one goroutine at a time, else libzmq aborts the process;
 //   - no call into libzmq blocks longer than a slice of its caller's deadline, since a signal can end it or stretch it;
 //   - names are resolved in Go, libzmq is given addresses;
-//   - linger is 0 unless said otherwise, so that no exit hangs.
+//   - linger is 0 but where something without an answer is handed over, and then bounded, so that no exit hangs;
+//   - a socket that binds is never left alone: peers that come and go cost memory until the next call.
 package zmq
 
 import (
@@ -28,7 +29,7 @@ func HasCurve() bool {
 }
 
 // CheckVersion refuses a libzmq older than 4.3.3: those can be crashed or overrun by a peer that is not even
-// authenticated (CVE-2019-6250, CVE-2019-13132, CVE-2020-15166). Bind and the first Request check it themselves.
+// authenticated (CVE-2019-6250, CVE-2019-13132, CVE-2020-15166). Listen and the first call check it themselves.
 func CheckVersion() error {
 	return checkVersion(zmq4.Version())
 }

@@ -1,0 +1,60 @@
+package zmq
+
+import (
+	"fmt"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/pebbe/zmq4"
+)
+
+// run sends what waits and reads what comes, until Close.
+func (s *Sender) run() error {
+	for {
+		s.waker.rest()
+		for err := error(nil); err == nil; { // subscriptions: libzmq knows them, nobody else needs to
+			_, _, err = receiveFrame(s.socket)
+		}
+		more, closed := s.sendWaiting()
+		if closed {
+			return nil
+		}
+		if _, err := s.poller.UpdateBySocket(s.socket, more); err != nil {
+			return fmt.Errorf("poll: %w", err)
+		}
+		if _, err := poll(s.poller, time.Second); err != nil {
+			return fmt.Errorf("poll: %w", err)
+		}
+	}
+}
+
+// sendWaiting sends as much as libzmq takes; more is what to poll for then. Under the lock, so that nothing is sent
+// that was withdrawn.
+func (s *Sender) sendWaiting() (more zmq4.State, closed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.waiting) > 0 {
+		err := sendFrames(s.socket, s.waiting[0].frames...)
+		if is(err, syscall.EAGAIN) {
+			return zmq4.POLLIN | zmq4.POLLOUT, s.closed
+		}
+		if err != nil {
+			err = fail(Failed, "send: %w", err)
+		}
+		s.waiting[0].done <- err
+		s.waiting = s.waiting[1:]
+	}
+	return zmq4.POLLIN, s.closed
+}
+
+// withdraw takes back what was not yet sent; the error is why then, else how sending it went.
+func (s *Sender) withdraw(h *handover, why error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.Index(s.waiting, h); i >= 0 {
+		s.waiting = slices.Delete(s.waiting, i, i+1)
+		return why
+	}
+	return <-h.done
+}
