@@ -1,0 +1,191 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/webhuis/cfengine-messages/hostkey"
+	"github.com/webhuis/cfengine-messages/zmq"
+)
+
+// finding is one thing that check looked at. An empty Fault is a good one.
+type finding struct {
+	What  string `json:"what"`
+	Fault string `json:"fault"` // what is wrong and how to mend it
+	Warn  bool   `json:"warning,omitempty"`
+}
+
+func checkCommand(f *flags) *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "check",
+		Short: "Check configuration, keys, sockets and libraries, and say how to mend what is wrong",
+		Long: `check looks at the configuration, the schemas, the keys and their modes, the
+endpoints and the ZeroMQ library, binds nothing and changes nothing.
+Exit codes: 0 all is well (warnings may be there), 1 something is wrong, 2 the configuration does not hold.`,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error {
+			config, err := f.load()
+			if err != nil {
+				return err
+			}
+			return report(lines(c), check(config), asJSON)
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "an object a line")
+	return c
+}
+
+func check(c Config) []finding {
+	found := []finding{{What: "configuration " + c.name()}}
+	_, err := c.registry()
+	found = append(found, newFinding("schemas", err))
+	found = append(found, checkFeeds(c)...)
+	found = append(found, checkKeys(c.Keys)...)
+	found = append(found, checkState(c.State)...)
+	for _, l := range c.Listeners {
+		for _, b := range l.Bind {
+			found = append(found, checkBind(b))
+		}
+	}
+	return append(found, newFinding("libzmq "+zmq.Version(), zmq.CheckVersion()))
+}
+
+func newFinding(what string, err error) finding {
+	f := finding{What: what}
+	if err != nil {
+		f.Fault = err.Error()
+	}
+	return f
+}
+
+func warning(what, format string, args ...any) finding {
+	return finding{What: what, Fault: fmt.Sprintf(format, args...), Warn: true}
+}
+
+// checkFeeds warns of what is refused altogether.
+func checkFeeds(c Config) []finding {
+	feeds, err := c.feeds()
+	if err != nil || len(feeds) == 0 {
+		return []finding{warning("feeds", "none, so every message is refused: name a schema, as host: {from: trusted}")}
+	}
+	var found []finding
+	for _, schema := range slices.Sorted(maps.Keys(feeds)) {
+		if f := feeds[schema]; !f.Trusted && !f.Unsigned && len(f.Senders) == 0 {
+			found = append(found, warning("feeds."+schema, "nobody may send it: say from: trusted, or list key digests"))
+		}
+	}
+	return found
+}
+
+func checkKeys(folder string) []finding {
+	private := filepath.Join(folder, "localhost.priv")
+	_, err := hostkey.ReadPair(folder)
+	found := []finding{newFinding("own key "+private, permitted(err, folder))}
+	if err == nil {
+		found = append(found, newFinding("mode of "+private, hostkey.CheckMode(private)))
+	}
+	trust, err := hostkey.OpenTrust(folder)
+	if err != nil {
+		return append(found, newFinding("trusted keys "+folder, permitted(err, folder)))
+	}
+	defer trust.Close()
+	found = append(found, finding{What: fmt.Sprintf("trusted keys: %d in %s", len(trust.Keys()), folder)})
+	for _, p := range trust.Problems() {
+		found = append(found, warning("trusted keys "+folder, "%v", p))
+	}
+	return found
+}
+
+func checkState(folder string) []finding {
+	what := "state folder " + folder
+	info, err := os.Stat(folder)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return []finding{warning(what, "not there yet: cf-messaged init makes it, and run does")}
+	case err == nil && !info.IsDir():
+		err = errors.New("not a folder: name another one with state")
+	case err == nil && info.Mode().Perm()&0o077 != 0:
+		err = fmt.Errorf("mode %04o lets others in: chmod 0700 %s", info.Mode().Perm(), folder)
+	}
+	found := []finding{newFinding(what, permitted(err, folder))}
+	if err == nil {
+		found = append(found, checkOwner(folder)...)
+	}
+	curve := filepath.Join(folder, curveSecret)
+	if _, err := os.Stat(curve); err == nil {
+		found = append(found, newFinding("mode of "+curve, hostkey.CheckMode(curve)))
+	}
+	return found
+}
+
+// checkOwner finds a folder of somebody else's. Root may look at it, and should
+// not listen there.
+func checkOwner(folder string) []finding {
+	id, err := owner(folder)
+	if err != nil || id == os.Geteuid() {
+		return nil
+	}
+	f := newFinding("state folder "+folder, fmt.Errorf("it is %s's, and this is %s: run cf-messaged as its owner", userName(id), userName(os.Geteuid())))
+	f.Warn = os.Geteuid() == 0
+	return []finding{f}
+}
+
+// checkBind warns of a socket that the network reaches: without CURVE its
+// peers are proved by their envelopes only, and receipts travel in the clear.
+func checkBind(endpoint string) finding {
+	e, err := zmq.ParseBind(endpoint)
+	if err == nil && !local(e) {
+		return warning("bind "+endpoint, "reachable from the network without encryption: bind loopback, or see that a firewall lets only your nodes in")
+	}
+	return newFinding("bind "+endpoint, err)
+}
+
+// local tells whether only this host reaches an endpoint.
+func local(e zmq.Endpoint) bool {
+	ip := net.ParseIP(e.Host)
+	return e.Scheme == "ipc" || e.Host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// report prints the findings; a fault that is no warning makes the check fail.
+func report(out io.Writer, found []finding, asJSON bool) error {
+	faults := 0
+	for _, f := range found {
+		word := "ok     "
+		switch {
+		case f.Fault != "" && f.Warn:
+			word = "warning"
+		case f.Fault != "":
+			word = "FAULT  "
+			faults++
+		}
+		if err := printFinding(out, f, word, asJSON); err != nil {
+			return err
+		}
+	}
+	if faults > 0 {
+		return fmt.Errorf("check: %d found wrong", faults)
+	}
+	return nil
+}
+
+func printFinding(out io.Writer, f finding, word string, asJSON bool) error {
+	if asJSON {
+		return writeJSON(out, f)
+	}
+	text := f.What
+	if f.Fault != "" {
+		text += ": " + f.Fault
+	}
+	_, err := fmt.Fprintf(out, "%s  %s\n", word, text)
+	return err
+}

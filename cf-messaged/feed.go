@@ -1,0 +1,88 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/webhuis/cfengine-messages/hostkey"
+	"github.com/webhuis/cfengine-messages/listener"
+	"github.com/webhuis/cfengine-messages/schemas"
+)
+
+// Feed is a feed as written.
+type Feed struct {
+	From     any  `yaml:"from"` // the word trusted, or a list of key digests; left out it is nobody
+	Unsigned bool `yaml:"unsigned"`
+}
+
+// rules reads what may change while the listener runs: feeds and schemas.
+func (c *Config) rules() (listener.Rules, error) {
+	feeds, err := c.feeds()
+	if err != nil {
+		return listener.Rules{}, err
+	}
+	registry, err := c.registry()
+	return listener.Rules{Feeds: feeds, Schemas: registry}, err
+}
+
+// feeds turns the feeds as written into the listener's.
+func (c *Config) feeds() (map[string]listener.Feed, error) {
+	var faults []error
+	feeds := make(map[string]listener.Feed, len(c.Feeds))
+	for _, schema := range slices.Sorted(maps.Keys(c.Feeds)) {
+		feed, err := c.Feeds[schema].rule()
+		if err != nil {
+			faults = append(faults, fmt.Errorf("feeds.%s.from%w", schema, err))
+		}
+		feeds[schema] = feed
+	}
+	return feeds, errors.Join(faults...)
+}
+
+func (f Feed) rule() (listener.Feed, error) {
+	feed := listener.Feed{Unsigned: f.Unsigned, Senders: map[hostkey.Digest]bool{}}
+	switch from := f.From.(type) {
+	case nil:
+	case []any:
+		for i, one := range from {
+			digest, err := hostkey.ParseDigest(fmt.Sprint(one))
+			if err != nil {
+				return feed, fmt.Errorf("[%d]: %w", i, err)
+			}
+			feed.Senders[digest] = true
+		}
+	default:
+		if from != "trusted" {
+			return feed, fmt.Errorf(": expected the word trusted or a list of key digests, as [SHA=…], found %v", from)
+		}
+		feed.Trusted = true
+	}
+	return feed, nil
+}
+
+// registry reads and compiles all schemas, the built-in ones and the site's:
+// what is wrong with one shall show now, not with its first message. A feed of
+// a schema that is nowhere is a fault, because nothing could come through it.
+func (c *Config) registry() (*schemas.Registry, error) {
+	var folders []string
+	if c.Schemas != "" {
+		folders = append(folders, c.Schemas)
+	}
+	r, err := schemas.NewRegistry(folders...)
+	if err != nil {
+		return nil, err
+	}
+	all, err := r.All()
+	faults := []error{err}
+	for _, s := range all {
+		faults = append(faults, s.Compile())
+	}
+	for _, schema := range slices.Sorted(maps.Keys(c.Feeds)) {
+		if _, err := r.Find(schema, ""); err != nil {
+			faults = append(faults, fmt.Errorf("feeds.%s: %w", schema, err))
+		}
+	}
+	return r, errors.Join(faults...)
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/webhuis/cfengine-messages/hostkey"
+	"github.com/webhuis/cfengine-messages/listener"
+	"github.com/webhuis/cfengine-messages/queue"
+	"github.com/webhuis/cfengine-messages/zmq"
+)
+
+const (
+	// drain bounds an orderly stop: what was received is judged, stored and
+	// answered within it. systemd's patience is 90 s.
+	drain = 20 * time.Second
+	// outstanding bounds the requests of one socket that are not yet answered.
+	outstanding = 8192
+)
+
+// service holds everything of a running listener, in the order in which it
+// is opened; close goes the other way.
+type service struct {
+	config Config
+	flags  flags
+	log    *slog.Logger
+
+	pair     *hostkey.Pair
+	trust    *hostkey.Trust
+	queue    *queue.Queue
+	listener *listener.Listener
+	routers  []*zmq.Router
+}
+
+// open opens every file and binds every socket before anything runs, so that
+// "address in use" is an ordinary error.
+func (s *service) open() (err error) {
+	rules, err := s.config.rules()
+	if err != nil {
+		return usageError{fmt.Errorf("%s: %w", s.config.name(), err)}
+	}
+	limits, err := s.config.limits()
+	if err != nil {
+		return usageError{err}
+	}
+	if s.pair, err = hostkey.ReadPair(s.config.Keys); err != nil {
+		return permitted(err, s.config.Keys)
+	}
+	if s.trust, err = hostkey.OpenTrust(s.config.Keys); err != nil {
+		return permitted(err, s.config.Keys)
+	}
+	// However large a message may be, some find room.
+	if s.queue, err = queue.Open(s.config.State, queue.Options{WaitingBytes: max(64<<20, 4*cutOff(limits.Size))}); err != nil {
+		return permitted(err, s.config.State)
+	}
+	s.listener, err = listener.New(listener.Options{
+		Pair: s.pair, Trust: s.trust, Queue: s.queue, Rules: rules, Limits: limits,
+		Room: outstanding * len(s.config.Listeners), Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	return s.bind(limits.Size)
+}
+
+func (s *service) bind(size int) error {
+	for _, l := range s.config.Listeners {
+		router, err := zmq.Bind(zmq.ServerOptions{Binds: l.Bind, MaxMessage: cutOff(size), Outstanding: outstanding, Drain: drain})
+		if err != nil {
+			return err
+		}
+		s.routers = append(s.routers, router)
+	}
+	return nil
+}
+
+// cutOff is the size of frame whose connection libzmq cuts without a word.
+// Under it are all envelopes of containers within the limit, which base64
+// makes longer by a third and header and signature by up to 7 KiB, and as
+// many that are too large and shall hear so.
+func cutOff(size int) int64 { return 2*int64(size) + 16<<10 }
+
+// serve runs until ctx ends, or until a socket or the queue fails.
+func (s *service) serve(ctx context.Context, hup <-chan os.Signal) (failed error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	ended := make(chan error, len(s.routers))
+	for i, r := range s.routers {
+		go func() { ended <- r.Serve(ctx, s.submit(s.config.Listeners[i].Pattern)) }()
+	}
+	stop, broken := ctx.Done(), s.queue.Broken()
+	for running := len(s.routers); running > 0; {
+		select {
+		case <-stop:
+			stop, hup = nil, nil
+			s.log.Info("stopping, what was received is answered first")
+			s.notify(daemon.SdNotifyStopping)
+		case <-hup:
+			s.reload()
+		case <-broken:
+			broken = nil
+			failed = errors.Join(failed, s.queue.Err())
+			cancel(s.queue.Err())
+		case err := <-ended:
+			running--
+			failed = errors.Join(failed, err)
+			cancel(err) // one socket down: stop them all, a supervisor starts anew
+		}
+	}
+	return failed
+}
+
+// submit hands what a socket receives to the listener.
+func (s *service) submit(pattern string) func(zmq.Request) {
+	return func(q zmq.Request) {
+		s.listener.Submit(listener.Incoming{
+			Pattern: pattern, Peer: q.Peer, Frame: q.Payload, Fault: q.Fault, Answer: func(receipt []byte) {
+				if receipt == nil {
+					q.Drop()
+					return
+				}
+				q.Reply(receipt)
+			},
+		})
+	}
+}
+
+// close ends what open began, last first: sockets have ended with serve,
+// then the workers, then the queue with all that waits for its commit.
+func (s *service) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), drain)
+	defer cancel()
+	var errs []error
+	for _, r := range s.routers {
+		errs = append(errs, r.Close())
+	}
+	if s.listener != nil {
+		errs = append(errs, s.listener.Close(ctx))
+	}
+	if s.queue != nil {
+		errs = append(errs, s.queue.Close())
+	}
+	if s.trust != nil {
+		errs = append(errs, s.trust.Close())
+	}
+	return errors.Join(errs...)
+}

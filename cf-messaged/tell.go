@@ -1,0 +1,61 @@
+package main
+
+import "github.com/coreos/go-systemd/v22/daemon"
+
+// What a running listener tells of its life, in the log and to systemd.
+
+func (s *service) ready() {
+	var endpoints []string
+	for _, r := range s.routers {
+		endpoints = append(endpoints, r.Endpoints()...)
+	}
+	s.tellProblems()
+	s.log.Info("ready", "version", versionText(), "configuration", s.config.name(), "state", s.config.State,
+		"digest", s.pair.Digest(), "trusted_keys", len(s.trust.Keys()), "endpoints", endpoints)
+	s.notify(daemon.SdNotifyReady)
+}
+
+// reload takes over feeds, schemas and keys. What does not hold changes
+// nothing: the listener goes on with what it has.
+func (s *service) reload() {
+	s.notify(daemon.SdNotifyReloading + "\n" + daemon.SdNotifyMonotonicUsec())
+	defer s.notify(daemon.SdNotifyReady)
+	config, err := loadConfig(s.flags)
+	if err != nil {
+		s.log.Error("reload refused, the old configuration stays", "error", err)
+		return
+	}
+	rules, err := config.rules()
+	if err != nil {
+		s.log.Error("reload refused, the old configuration stays", "error", err)
+		return
+	}
+	if err := s.listener.Reload(rules); err != nil {
+		s.log.Error("keys not read again", "error", err)
+	}
+	s.tellProblems()
+	if names := s.config.restart(config); len(names) > 0 {
+		s.log.Warn("changed, and taken over only by a restart", "settings", names)
+	}
+	s.log.Info("reloaded", "feeds", len(rules.Feeds), "trusted_keys", len(s.trust.Keys()))
+}
+
+// tellProblems names the key files that are not trusted although they lie
+// among those that are.
+func (s *service) tellProblems() {
+	for _, p := range s.trust.Problems() {
+		s.log.Warn("problem with trusted keys", "error", p)
+	}
+}
+
+func (s *service) bye() {
+	n := s.listener.Counts()
+	s.log.Info("bye", "stored", n.Stored.Load(), "duplicate", n.Duplicate.Load(), "refused", n.Refused(), "not_kept", n.Unburied.Load())
+}
+
+// notify tells systemd, where there is one; a failure is no reason to stop.
+func (s *service) notify(state string) {
+	if _, err := daemon.SdNotify(false, state); err != nil {
+		s.log.Warn("systemd was not told", "state", state, "error", err)
+	}
+}
