@@ -1,0 +1,133 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/webhuis/cfengine-messages/message"
+	"github.com/webhuis/cfengine-messages/promise"
+)
+
+// Values of the attributes pattern and repeat.
+const (
+	patternRequest = "request"
+	repeatChanged  = "changed"
+	repeatAlways   = "always"
+)
+
+// Bounds of numeric attributes.
+const (
+	maxTimeout = 60      // seconds: no promise takes longer
+	maxRetries = 100     // the 60 s end them long before
+	maxMinutes = 5256000 // ten years
+	maxHours   = 31 * 24 // an envelope lives 31 days at most
+)
+
+// attributes are a promise's attributes as written (DESIGN.md section 7).
+// Empty means not given.
+type attributes struct {
+	content   json.RawMessage
+	notJSON   error // why content, a text that begins like JSON, is taken as a string
+	schemaID  string
+	version   string
+	messageID string
+	pattern   string
+	to        target
+	timeout   time.Duration
+	retries   int
+	repeat    string
+	refresh   time.Duration
+	sign      bool
+	replyFile string
+}
+
+// tableDefaults are the defaults of the attribute table.
+func tableDefaults() attributes {
+	return attributes{timeout: 5 * time.Second, retries: 2, refresh: 24 * time.Hour, sign: true}
+}
+
+// known are the attributes that a promise may have.
+var known = []string{"content", "schema", "version", "message_id", "pattern", "to", "timeout", "retries",
+	"repeat", "refresh", "expires", "priority", "outbox", "sign", "reply_file"}
+
+// later are the attributes of the table that nothing here serves yet. They are
+// refused, not ignored: a promise that says encrypt_to and travels in the
+// clear would be a lie.
+var later = map[string]string{
+	"topic":      "it belongs to pattern publish",
+	"split":      "it belongs to pattern push",
+	"receipt":    "it belongs to pattern pair",
+	"encrypt_to": "envelopes are signed, not encrypted",
+	"server_key": "connections are not encrypted",
+}
+
+// set reads the attributes that p has into a, and tells every fault.
+func (a *attributes) set(p promise.Promise) error {
+	r := reading{p: p}
+	r.content(a)
+	r.text("schema", &a.schemaID)
+	r.text("version", &a.version)
+	r.text("message_id", &a.messageID)
+	r.option("pattern", &a.pattern, patternRequest, "async_request", "publish", "push", "pair")
+	r.duration("timeout", &a.timeout, time.Second, maxTimeout)
+	r.target(&a.to, &a.timeout)
+	r.number("retries", &a.retries, 0, maxRetries)
+	r.option("repeat", &a.repeat, repeatChanged, repeatAlways)
+	r.duration("refresh", &a.refresh, time.Minute, maxMinutes)
+	r.bool("sign", &a.sign)
+	r.path("reply_file", &a.replyFile)
+	r.waiting()
+	r.unserved()
+	return r.err()
+}
+
+// unserved refuses what no promise of this version may have.
+func (r *reading) unserved() {
+	rest := promise.Promise{Attributes: maps.Clone(r.p.Attributes)}
+	for _, name := range sortedKeys(later) {
+		if r.given(name) {
+			r.fault(notServed(name))
+			delete(rest.Attributes, name)
+		}
+	}
+	r.fault(promise.UnknownAttributes(rest, known...))
+}
+
+func notServed(name string) error {
+	return fmt.Errorf("attribute %q is not served by this version (%s): remove it", name, later[name])
+}
+
+// waiting checks the attributes of the outbox. They mean nothing as long as
+// nothing waits, but what is wrong with them shall not wait either.
+func (r *reading) waiting() {
+	expires, priority, outbox := maxHours, 2, true
+	r.number("expires", &expires, 1, maxHours)
+	r.number("priority", &priority, 0, 4)
+	r.bool("outbox", &outbox)
+}
+
+// content takes a container or a list as it is, a string that is a JSON
+// object or array as that, any other string as a JSON string.
+func (r *reading) content(a *attributes) {
+	if !r.given("content") {
+		return
+	}
+	raw := r.p.Attributes["content"]
+	a.content, a.notJSON = raw, nil
+	if len(raw) == 0 || raw[0] != '"' {
+		return
+	}
+	text, err := r.p.Text("content", "")
+	r.fault(err)
+	text = strings.TrimSpace(text)
+	switch {
+	case !strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "["):
+	case json.Valid([]byte(text)):
+		a.content = json.RawMessage(text)
+	default:
+		a.notJSON = message.CheckJSON([]byte(text), message.DefaultLimits)
+	}
+}

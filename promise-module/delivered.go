@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// delivered is what the node remembers of the last delivery of a promise:
+// enough to know whether the listener holds this content, proved as the promise
+// now wants it.
+type delivered struct {
+	Promiser string    `json:"promiser"`
+	Schema   string    `json:"schema"`
+	Version  string    `json:"version"`
+	To       []string  `json:"to"`
+	Key      string    `json:"key,omitempty"` // of the listener, as policy names it
+	Signed   bool      `json:"signed"`
+	Content  string    `json:"content"` // SHA-256 of the content by value
+	Reply    string    `json:"reply"`   // where a view goes
+	View     bool      `json:"view"`    // one came
+	At       time.Time `json:"at"`
+}
+
+// deliveredFile names the memory of a promise by a digest: nothing that
+// policy or the wire says becomes a file name.
+func deliveredFile(state string, j job) string {
+	sum := sha256.Sum256([]byte(strings.Join(append([]string{j.promiser, j.schema.ID}, j.endpoints()...), "\x00")))
+	return filepath.Join(state, "delivered", hex.EncodeToString(sum[:16])+".json")
+}
+
+// memory is the file's bytes for a delivery of the job at that time, answered
+// with a view or without.
+func (j job) memory(at time.Time, view bool) ([]byte, error) {
+	sum, err := contentDigest(j.content)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(delivered{Promiser: j.promiser, Schema: j.schema.ID, Version: j.schema.Version,
+		To: j.endpoints(), Key: j.to.key, Signed: j.sign, Content: sum, Reply: j.replyFile, View: view, At: at})
+}
+
+// holds tells whether the listener holds what the job would send, by what
+// this node remembers, and since when. Only the very bytes that this job would
+// have left count: a memory that is damaged, or from the future (a clock set
+// back), holds nothing, for sending once more does no harm.
+func holds(state string, j job, now time.Time) (since time.Time, held bool) {
+	data, err := os.ReadFile(deliveredFile(state, j))
+	if err != nil {
+		return time.Time{}, false
+	}
+	var last delivered
+	if json.Unmarshal(data, &last) != nil {
+		return time.Time{}, false
+	}
+	want, err := j.memory(last.At, last.View)
+	if err != nil || !bytes.Equal(data, want) {
+		return time.Time{}, false
+	}
+	if _, err := os.Stat(j.replyFile); last.View && err != nil {
+		return time.Time{}, false // the view is wanted, and gone
+	}
+	age := now.Sub(last.At)
+	return last.At, age >= 0 && age < j.refresh
+}
+
+// remember notes a delivery.
+func remember(state string, j job, view bool, now time.Time) error {
+	data, err := j.memory(now.UTC(), view)
+	if err != nil {
+		return err
+	}
+	return writeDurably(deliveredFile(state, j), data)
+}
+
+// contentDigest compares content by value: order of keys and spacing do not
+// matter, the spelling of numbers does, so that no digit is ever lost.
+func contentDigest(content json.RawMessage) (string, error) {
+	value := jsontext.Value(content).Clone()
+	err := value.Canonicalize(jsontext.CanonicalizeRawInts(false), jsontext.CanonicalizeRawFloats(false))
+	if err != nil {
+		return "", fmt.Errorf("content: %w", err)
+	}
+	sum := sha256.Sum256(value)
+	return hex.EncodeToString(sum[:]), nil
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/webhuis/cfengine-messages/hostkey"
+	"github.com/webhuis/cfengine-messages/message"
+	"github.com/webhuis/cfengine-messages/promise"
+	"github.com/webhuis/cfengine-messages/schemas"
+	"github.com/webhuis/cfengine-messages/zmq"
+)
+
+// messages is the promise type: one promise in, one outcome out. It lives as
+// long as the agent's run, and so do its connections.
+type messages struct {
+	work         workDir
+	defaultsFile string
+	schemas      func() (*schemas.Registry, error)
+	client       *zmq.Client
+	now          func() time.Time
+
+	own   *hostkey.Pair                         // read when the first envelope is sealed
+	found map[hostkey.Digest]*hostkey.PublicKey // keys looked for in this run; nil where there is none
+}
+
+// Validate checks everything that can be checked before anything is sent.
+func (m *messages) Validate(_ context.Context, p promise.Promise) error {
+	_, err := m.newJob(p)
+	return err
+}
+
+// Evaluate keeps the promise: it sends the message unless the listener holds
+// its content already, and says what came of it.
+func (m *messages) Evaluate(ctx context.Context, p promise.Promise) promise.Outcome {
+	j, err := m.newJob(p)
+	if err != nil {
+		return promise.NotKept(err.Error())
+	}
+	if at, held := m.holds(j); held {
+		return promise.Kept().WithClasses(j.class("kept")).With(promise.Verbose(fmt.Sprintf(
+			"Message %s: the listener holds this content since %s", j.promiser, at.Format(time.RFC3339))))
+	}
+	if p.WarnOnly {
+		return promise.Warned(fmt.Sprintf("Message %s should be sent to %s", j.promiser, strings.Join(j.endpoints(), " or ")))
+	}
+	return j.outcome(m.send(ctx, j))
+}
+
+// holds tells whether there is nothing to send.
+func (m *messages) holds(j job) (since time.Time, held bool) {
+	if j.repeat != repeatChanged {
+		return time.Time{}, false
+	}
+	return holds(m.work.state(), j, m.now())
+}
+
+// sent is what became of a message that was sent.
+type sent struct {
+	id      string
+	answer  answer
+	took    time.Duration
+	newView bool  // the view of the receipt differs from the one on disk
+	aside   error // it was delivered, but something on this node failed
+	err     error // not delivered
+}
+
+// send makes the message and delivers it within the promise's bound.
+func (m *messages) send(ctx context.Context, j job) sent {
+	s := sent{id: message.NewID()}
+	if j.messageID != "" {
+		s.id = j.messageID
+	}
+	began := time.Now()
+	s.answer, s.err = m.exchange(ctx, j, s.id)
+	s.took = time.Since(began)
+	if s.err != nil || s.answer.receipt.Status == message.Refused {
+		return s
+	}
+	s.newView, s.aside = m.settle(j, s.answer.receipt.View)
+	return s
+}
+
+// settle keeps what came back and notes the delivery, in this order: where the
+// view is lost, the next run shall ask for it again.
+func (m *messages) settle(j job, view *message.View) (newView bool, err error) {
+	if view != nil {
+		if newView, err = writeView(j.replyFile, view.Data); err != nil {
+			return false, fmt.Errorf("its view could not be written, so the next run sends it again: %w", err)
+		}
+	}
+	if err := remember(m.work.state(), j, view != nil, m.now()); err != nil {
+		return newView, fmt.Errorf("that could not be noted, so the next run sends it again: %w", err)
+	}
+	return newView, nil
+}
+
+// exchange seals the message and asks the endpoints. Whatever may wait, for a
+// key, a lock, a name or a listener, waits within the promise's bound.
+func (m *messages) exchange(ctx context.Context, j job, id string) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, j.bound())
+	defer cancel()
+	listener, err := m.listener(ctx, j.to.key)
+	if err != nil {
+		return answer{}, err
+	}
+	container, err := j.container(id)
+	if err != nil {
+		return answer{}, err
+	}
+	frame, err := m.seal(ctx, j, container, listener)
+	if err != nil {
+		return answer{}, err
+	}
+	r := reader{
+		messageID: id,
+		sent:      frame,
+		required:  listener,
+		trusted:   func(d hostkey.Digest) (*hostkey.PublicKey, bool) { return m.trusted(ctx, d) },
+		now:       m.now,
+	}
+	d := delivery{client: m.client, endpoints: j.endpoints(), timeout: j.timeout, retries: j.retries, read: r.read}
+	return d.send(ctx, frame)
+}
+
+// maxDefaults bounds messages.json.
+const maxDefaults = 1 << 20
+
+// defaults reads messages.json, which need not be there. It is read for each
+// promise: policy may put it in the same run.
+func (m *messages) defaults() (map[string]json.RawMessage, error) {
+	data, err := os.ReadFile(m.defaultsFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := message.CheckJSON(data, message.Limits{Size: maxDefaults, Depth: message.DefaultLimits.Depth}); err != nil {
+		return nil, fmt.Errorf("%s: %w", m.defaultsFile, err)
+	}
+	var given map[string]json.RawMessage
+	if err := json.Unmarshal(data, &given); err != nil || given == nil {
+		return nil, fmt.Errorf(`%s: expected an object of attributes, such as {"to": "tcp://hub.example.com:5309"}`, m.defaultsFile)
+	}
+	return given, nil
+}

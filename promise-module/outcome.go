@@ -1,0 +1,62 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/webhuis/cfengine-messages/message"
+	"github.com/webhuis/cfengine-messages/promise"
+)
+
+// maxPromiserInClass leaves room for what stands around it: cf-agent takes
+// classes of 1023 bytes.
+const maxPromiserInClass = 1000
+
+// class names a result class of this promise (DESIGN.md section 7).
+func (j job) class(state string) string {
+	name := promise.Canonify(j.promiser)
+	return "message_" + name[:min(len(name), maxPromiserInClass)] + "_" + state
+}
+
+// outcome says to the agent, and in classes to policy, what became of a
+// message.
+func (j job) outcome(s sent) promise.Outcome {
+	switch {
+	case s.err != nil:
+		return promise.NotKept(fmt.Sprintf("Message %s not delivered: %v. Nothing waits on this host: the next run sends it anew", j.promiser, s.err))
+	case s.answer.receipt.Status == message.Refused:
+		return promise.NotKept(fmt.Sprintf("Message %s (%s) refused by %s: %s",
+			j.promiser, s.id, s.answer.endpoint, s.answer.refusal())).WithClasses(j.class("refused"))
+	}
+	return j.delivered(s)
+}
+
+func (j job) delivered(s sent) promise.Outcome {
+	text := fmt.Sprintf("Message %s sent to %s, %s in %s", j.promiser, s.answer.endpoint, s.answer.standing(), s.took.Round(time.Millisecond/10))
+	o := promise.Repaired(text).WithClasses(j.class("sent")).With(promise.Verbose("Message id " + s.id))
+	for _, schema := range s.answer.receipt.Wants {
+		o = o.WithClasses("messages_wanted_" + promise.Canonify(schema))
+	}
+	if s.answer.listener == "" {
+		o = o.With(promise.Verbose("The answer is not proved by a listener's key: name it in to, as key, to have it required"))
+	}
+	if s.newView {
+		o = o.WithClasses(j.class("view")).With(promise.Verbose("View written to " + j.replyFile))
+	}
+	if s.aside != nil {
+		o = o.With(promise.Error(fmt.Sprintf("Message %s was delivered, but %v", j.promiser, s.aside)))
+	}
+	return o
+}
+
+// standing says what the answer means: on disk, there before, or only that a
+// plain program answered.
+func (a answer) standing() string {
+	switch {
+	case a.plain:
+		return "answered"
+	case a.receipt.Status == message.Duplicate:
+		return "stored there before"
+	}
+	return "stored"
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"github.com/webhuis/cfengine-messages/zmq"
+)
+
+// version is set by the build; see moduleVersion.
+var version string
+
+const usage = `messages - the promise module of CFEngine's messages: promises
+
+Usage:
+  messages                          speak CFEngine's promise protocol on stdin and
+                                    stdout; cf-agent starts it so
+  messages send [OPTION...]         send one message by hand, as a promise would
+  messages key [--json]             this host's key digest and public key
+  messages --version, --help
+
+messages send:
+  --schema ID                       the template (required)
+  --content JSON|@FILE|-            the content; @FILE reads a file, - stdin (required)
+  --to ENDPOINT                     the listener, such as tcp://hub.example.com:5309;
+                                    repeat it for others, in order of preference,
+                                    or give policy's {"endpoints": [], "key": ""}
+                                    (default: messages.json beside the module)
+  --version V                       version of the template (default: the newest)
+  --pattern P                       request
+  --ATTRIBUTE VALUE                 any other attribute of the promise: message_id,
+                                    timeout, retries, repeat (default: always),
+                                    refresh, sign, reply_file
+  --json                            print the receipt as one JSON object
+
+The work directory is $CFENGINE_TEST_OVERRIDE_WORKDIR, else the one that this
+binary lies in (WORKDIR/modules/promises/messages), else /var/cfengine or
+/var/lib/cfengine3. Keys are in WORKDIR/ppkeys, state in WORKDIR/state/messages,
+schemas of the site in the folder schemas beside the binary.
+
+Exit codes: 0 done, 1 failed, 2 usage.
+
+In policy:
+  promise agent messages { path => "$(sys.workdir)/modules/promises/messages"; }
+
+  bundle agent announce
+  {
+    messages:
+      "host"
+        content => '{ "uqhost": "$(sys.uqhost)", "domain": "$(sys.domain)" }',
+        to => "tcp://hub.example.com:5309";
+  }
+
+Example:
+  messages send --schema host --content '{"uqhost":"www1"}' --to tcp://127.0.0.1:5309
+`
+
+// onTerminal is what a person sees who starts the module by its name.
+const onTerminal = `This is the promise module of CFEngine's messages: promises: cf-agent starts it.
+By hand it sends a message (messages send) or shows this host's key (messages key).
+messages --help tells more.
+`
+
+// moduleVersion is what the build says of itself.
+func moduleVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "devel"
+}
+
+func versionText() string {
+	return fmt.Sprintf("messages %s, libzmq %s", moduleVersion(), zmq.Version())
+}
