@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/webhuis/cfengine-messages/message"
+	"github.com/webhuis/cfengine-messages/zmq"
+)
+
+// aFrame is the bare message of anID.
+var aFrame = []byte(`{"host":{"message_id":"` + anID + `","content":` + someContent + `,"version":"1.0"}}`)
+
+// deliver sends aFrame and tells how long it took. The whole has bound.
+func deliver(t *testing.T, bound, timeout time.Duration, retries int, endpoints ...string) (answer, time.Duration, error) {
+	t.Helper()
+	client := zmq.NewClient(zmq.ClientOptions{})
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), bound)
+	defer cancel()
+	d := delivery{client: client, endpoints: endpoints, timeout: timeout, retries: retries, read: readerOf(false).read}
+	began := time.Now()
+	a, err := d.send(ctx, aFrame)
+	return a, time.Since(began), err
+}
+
+func storing(t *testing.T) (endpoint string, asked *atomic.Int32) {
+	t.Helper()
+	asked = new(atomic.Int32)
+	return listen(t, func(frame []byte) []byte {
+		asked.Add(1)
+		return bareReceipt(t, stored, idOf(frame))
+	}), asked
+}
+
+const aMinute = time.Minute
+
+func TestTheFirstEndpointThatAnswersServes(t *testing.T) {
+	first, askedFirst := storing(t)
+	second, askedSecond := storing(t)
+	a, _, err := deliver(t, aMinute, aMinute, 2, first, second)
+	if err != nil || a.endpoint != first || askedFirst.Load() != 1 || askedSecond.Load() != 0 {
+		t.Errorf("%+v, %v", a, err)
+	}
+	a, took, err := deliver(t, aMinute, aMinute, 0, deadEndpoint(t), second)
+	if err != nil || a.endpoint != second || took > 10*time.Second {
+		t.Errorf("the first is not there: %+v, %v in %s", a, err, took)
+	}
+}
+
+// Even with a single round, one that swallows its time leaves the next its turn.
+func TestASilentEndpointLeavesTimeForTheNext(t *testing.T) {
+	second, _ := storing(t)
+	if a, _, err := deliver(t, 2*time.Second, 2*time.Second, 0, silentEndpoint(t), second); err != nil || a.endpoint != second {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+func TestABusyListenerIsAskedAgain(t *testing.T) {
+	var asked atomic.Int32
+	endpoint := listen(t, func(frame []byte) []byte {
+		if asked.Add(1) <= 2 {
+			return bareReceipt(t, message.Receipt{Status: message.Refused, Code: message.Busy, Reason: "the disk"}, idOf(frame))
+		}
+		return bareReceipt(t, stored, idOf(frame))
+	})
+	a, _, err := deliver(t, aMinute, aMinute, 2, endpoint)
+	if err != nil || a.receipt.Status != message.Stored || asked.Load() != 3 {
+		t.Errorf("%+v, %v after %d", a, err, asked.Load())
+	}
+	asked.Store(-10)
+	_, _, err = deliver(t, aMinute, aMinute, 1, endpoint)
+	mustFail(t, err, endpoint, "busy: the disk")
+}
+
+func TestABusyListenersNeighbourServes(t *testing.T) {
+	busy := listen(t, func(frame []byte) []byte { return bareReceipt(t, refusedWith(message.Busy), idOf(frame)) })
+	second, _ := storing(t)
+	if a, _, err := deliver(t, aMinute, aMinute, 0, busy, second); err != nil || a.endpoint != second {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+func TestARefusalIsAnAnswer(t *testing.T) {
+	for _, code := range message.Codes {
+		if code == message.Busy {
+			continue
+		}
+		var asked atomic.Int32
+		endpoint := listen(t, func(frame []byte) []byte {
+			asked.Add(1)
+			return bareReceipt(t, refusedWith(code), message.NilID)
+		})
+		second, askedSecond := storing(t)
+		a, _, err := deliver(t, aMinute, aMinute, 3, endpoint, second)
+		if err != nil || a.receipt.Code != code || asked.Load() != 1 || askedSecond.Load() != 0 {
+			t.Errorf("%s: %+v, %v, asked %d and %d times", code, a, err, asked.Load(), askedSecond.Load())
+		}
+	}
+}
+
+// A receipt that does not hold is no delivery; the same message is sent again.
+func TestAnAnswerThatDoesNotCountIsNoDelivery(t *testing.T) {
+	frames := make(chan string, 10)
+	endpoint := listen(t, func(frame []byte) []byte {
+		if frames <- string(frame); len(frames) == 1 {
+			return bareReceipt(t, stored, "another")
+		}
+		return bareReceipt(t, stored, idOf(frame))
+	})
+	a, _, err := deliver(t, aMinute, aMinute, 1, endpoint)
+	if err != nil || a.receipt.Status != message.Stored || len(frames) != 2 {
+		t.Fatalf("%+v, %v after %d frames", a, err, len(frames))
+	}
+	if first, second := <-frames, <-frames; first != second {
+		t.Errorf("first %q was sent, then %q", first, second)
+	}
+}
+
+func TestTheWholeKeepsItsBound(t *testing.T) {
+	const bound = 300 * time.Millisecond
+	mute := listen(t, func([]byte) []byte { return nil })
+	for what, endpoints := range map[string][]string{
+		"a silent one":      {silentEndpoint(t)},
+		"one without words": {mute},
+		"dead ones":         {deadEndpoint(t), deadEndpoint(t)},
+		"all sorts":         {deadEndpoint(t), silentEndpoint(t), mute, silentEndpoint(t)},
+	} {
+		_, took, err := deliver(t, bound, 100*time.Millisecond, 100, endpoints...)
+		if took > 10*bound { // a third of what the rounds alone would take
+			t.Errorf("%s: %s", what, took)
+		}
+		mustFail(t, err, endpoints[0])
+		if strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: more than a line: %q", what, err)
+		}
+	}
+}
+
+// The words of a round that had its time stand, not those of the one that was
+// cut short.
+func TestTheErrorIsOfARoundThatHadItsTime(t *testing.T) {
+	const timeout = 250 * time.Millisecond
+	_, _, err := deliver(t, 2*timeout, timeout, 5, silentEndpoint(t)) // with the pause, no second round is whole
+	mustFail(t, err, "within ")
+	_, text, _ := strings.Cut(err.Error(), "within ")
+	text, _, _ = strings.Cut(text, ":")
+	if waited, parseErr := time.ParseDuration(text); parseErr != nil || waited < timeout {
+		t.Errorf("told is a round of %s, %v: %v", waited, parseErr, err)
+	}
+}
+
+func TestWhoseAgentIsGoneReturnsAtOnce(t *testing.T) {
+	arrived := make(chan struct{}, 10)
+	mute := listen(t, func([]byte) []byte { arrived <- struct{}{}; return nil })
+	client := zmq.NewClient(zmq.ClientOptions{})
+	defer client.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	d := delivery{client: client, endpoints: []string{mute}, timeout: aMinute, retries: 2, read: readerOf(false).read}
+	go func() { <-arrived; cancel() }()
+	began := time.Now()
+	_, err := d.send(ctx, aFrame)
+	if took := time.Since(began); err == nil || !errors.Is(err, context.Canceled) || took > 10*time.Second {
+		t.Errorf("%v after %s", err, took)
+	}
+}
+
+func TestPausesGrowAndEnd(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	began := time.Now()
+	if !pause(ctx, 1) || time.Since(began) < firstPause/2 {
+		t.Error("the first pause is too short")
+	}
+	cancel()
+	for _, round := range []int{1, 2, 10, 37, 38, 64, maxRetries} {
+		if pause(ctx, round) {
+			t.Errorf("round %d: paused without time", round)
+		}
+	}
+}

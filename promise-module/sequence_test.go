@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// countForTest is another process: it takes numbers and prints them.
+func countForTest(args []string) int {
+	n, err := strconv.Atoi(args[1])
+	for range n {
+		var seq uint64
+		if seq, err = nextSequence(context.Background(), args[0], "host"); err != nil {
+			break
+		}
+		fmt.Println(seq)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+func TestEveryNumberIsTakenOnceByManyAgents(t *testing.T) {
+	const processes, goroutines, each = 3, 4, 20
+	state := filepath.Join(t.TempDir(), "state", "messages")
+	var mu sync.Mutex
+	var taken []int
+	take := func(text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, word := range strings.Fields(text) {
+			n, err := strconv.Atoi(word)
+			if err != nil {
+				t.Error(err)
+			}
+			taken = append(taken, n)
+		}
+	}
+	var all sync.WaitGroup
+	for range processes {
+		all.Go(func() {
+			other := exec.Command(os.Args[0], state, strconv.Itoa(each))
+			other.Env = append(os.Environ(), "MESSAGES_TEST_AS=counter", "GORACE=atexit_sleep_ms=0")
+			other.Stderr = os.Stderr
+			out, err := other.Output()
+			if err != nil {
+				t.Error(err)
+			}
+			take(string(out))
+		})
+	}
+	for range goroutines {
+		all.Go(func() {
+			for range each {
+				seq, err := nextSequence(t.Context(), state, "host")
+				if err != nil {
+					t.Error(err)
+				}
+				take(strconv.FormatUint(seq, 10))
+			}
+		})
+	}
+	all.Wait()
+	slices.Sort(taken)
+	for i, n := range taken {
+		if n != i+1 {
+			t.Fatalf("number %d at place %d of %v", n, i+1, taken)
+		}
+	}
+	if want := (processes + goroutines) * each; len(taken) != want {
+		t.Errorf("%d numbers were taken, not %d", len(taken), want)
+	}
+}
+
+func TestEverySchemaHasItsOwnCounter(t *testing.T) {
+	state := t.TempDir()
+	var got []uint64
+	for _, schema := range []string{"host", "role", "host", "host", "role"} {
+		seq, err := nextSequence(t.Context(), state, schema)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, seq)
+	}
+	if want := []uint64{1, 1, 2, 3, 2}; !slices.Equal(got, want) {
+		t.Errorf("got %v, expected %v", got, want)
+	}
+}
+
+// A damaged counter is never guessed: a number used twice would hide a loss.
+func TestADamagedCounterIsToldWithTheWayOut(t *testing.T) {
+	for _, text := range []string{``, `{`, `null`, `[]`, `{"host":-1}`, `{"host":"7"}`, `{"host":9007199254740991}`, "\x00\x00\x00\x00"} {
+		state := t.TempDir()
+		file := filepath.Join(state, "seq.json")
+		mustWrite(t, file, []byte(text))
+		_, err := nextSequence(t.Context(), state, "host")
+		mustFail(t, err, file, "is damaged", "remove it")
+		if mustRead(t, file) != text {
+			t.Errorf("%q was replaced", text)
+		}
+	}
+	state := t.TempDir()
+	mustWrite(t, filepath.Join(state, "seq.json"), []byte(`{"host":9007199254740990}`))
+	if seq, err := nextSequence(t.Context(), state, "host"); err != nil || seq != maxSequence {
+		t.Errorf("the last number is %d, %v", seq, err)
+	}
+}
+
+// A process that is stopped while it holds the lock must not hold up the agent.
+func TestAHeldLockIsWaitedForNoLongerThanThePromise(t *testing.T) {
+	state := t.TempDir()
+	holder, err := os.Create(filepath.Join(state, "seq.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer holder.Close()
+	if err := unix.Flock(int(holder.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	defer cancel()
+	_, err = nextSequence(ctx, state, "host")
+	mustFail(t, err, "seq.lock", "fuser")
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+
+	// As soon as it is free, it is taken.
+	time.AfterFunc(20*time.Millisecond, func() { holder.Close() })
+	if seq, err := nextSequence(t.Context(), state, "host"); err != nil || seq != 1 {
+		t.Errorf("got %d, %v", seq, err)
+	}
+}
+
+func TestCountersAreReadableByRootAloneAndPlainJSON(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state", "messages")
+	var files [2]os.FileInfo
+	for i := range files {
+		_, err := nextSequence(t.Context(), state, "host")
+		if err == nil {
+			files[i], err = os.Stat(filepath.Join(state, "seq.json"))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if os.SameFile(files[0], files[1]) {
+		t.Error("the file was overwritten in place")
+	}
+	var counters map[string]uint64
+	if err := json.Unmarshal([]byte(mustRead(t, filepath.Join(state, "seq.json"))), &counters); err != nil || counters["host"] != 2 {
+		t.Errorf("got %v, %v", counters, err)
+	}
+	modes(t, state, 0o700, filepath.Join(state, "seq.json"), 0o600, filepath.Join(state, "seq.lock"), 0o600)
+}
+
+// modes checks pairs of path and mode.
+func modes(t *testing.T, pairs ...any) {
+	t.Helper()
+	for i := 0; i < len(pairs); i += 2 {
+		info, err := os.Stat(pairs[i].(string))
+		if err != nil {
+			t.Error(err)
+		} else if want := os.FileMode(pairs[i+1].(int)); info.Mode().Perm() != want {
+			t.Errorf("%s has mode %04o, not %04o", pairs[i], info.Mode().Perm(), want)
+		}
+	}
+}
