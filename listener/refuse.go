@@ -54,7 +54,7 @@ func (l *Listener) bury(in Incoming, o message.Opened, r *message.Refusal, done 
 		done()
 	}
 	err := l.queue.Bury(queue.DeadLetter{
-		ReceivedAt: l.now(), Pattern: in.Pattern, Peer: in.Peer, Sender: string(o.Sender),
+		Pattern: in.Pattern, Peer: in.Peer, Sender: string(o.Sender),
 		Code: string(r.Code), Reason: known(r), Size: len(in.Frame), Frame: in.Frame,
 	}, ended)
 	if err != nil {

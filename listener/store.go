@@ -15,7 +15,7 @@ func (l *Listener) store(in Incoming, o message.Opened) {
 	id := o.Container.MessageID
 	receipt := l.seal(in, id, message.Receipt{Status: message.Stored})
 	m := queue.Message{
-		ReceivedAt: l.now(), Pattern: in.Pattern, Sender: string(o.Sender), Peer: in.Peer,
+		Pattern: in.Pattern, Sender: string(o.Sender), Peer: in.Peer,
 		Schema: o.Container.Schema, Version: o.Container.Version, MessageID: id,
 		IssuedAt: o.Header.Iat, Seq: o.Header.Seq, Frame: in.Frame,
 	}
