@@ -204,6 +204,7 @@ func TestListenErrors(t *testing.T) {
 		{Pattern: "shout", Binds: []string{"tcp://127.0.0.1:0"}},
 		{Pattern: "push"},
 		{Pattern: "push", Connects: []string{"tcp://*:1"}},
+		{Pattern: "pair", Connects: []string{"tcp://127.0.0.1:1"}, Binds: []string{"tcp://127.0.0.1:0"}},
 	} {
 		if s, err := Listen(o); err == nil {
 			s.Close()

@@ -31,7 +31,11 @@ func (s *Server) Serve(ctx context.Context, handle func(Request)) error {
 	err := s.loop(ctx, handle)
 	cancel()
 	wait()
-	return errors.Join(err, s.end(lastWords))
+	linger := lastWords
+	if !s.side.answers { // subscriptions for a publisher that is not there would be waited with
+		linger = 0
+	}
+	return errors.Join(err, s.end(linger))
 }
 
 func (s *Server) loop(ctx context.Context, handle func(Request)) error {

@@ -120,6 +120,9 @@ func (s *Server) bind() (err error) {
 	if len(s.options.Binds)+len(s.options.Connects) == 0 {
 		return errors.New("nothing to bind or to connect to: name at least one endpoint")
 	}
+	if n := len(s.options.Connects); s.side.kind == zmq4.PAIR && n > 0 && n+len(s.options.Binds) > 1 {
+		return errors.New("a pair that connects has one endpoint: its peer's, which takes the only place there is")
+	}
 	for _, c := range s.options.Connects {
 		if _, err := ParseEndpoint(c); err != nil {
 			return err

@@ -85,10 +85,11 @@ func TestNoLeaks(t *testing.T) {
 	round := func() {
 		r := mustBind(t, ServerOptions{})
 		stop := mustServe(t, r, echo)
-		c := NewClient(ClientOptions{})
+		c := NewClient(ClientOptions{Timeout: time.Second})
 		for range 20 {
 			ask(t, c, r.Endpoints()[0], "x")
 		}
+		leakOthers(t, c)
 		refused(t, c, freePort(t), Unreachable, time.Second)
 		refused(t, c, "ipc:///nonexistent/s", Unreachable, time.Second)
 		stop()
@@ -108,6 +109,35 @@ func TestNoLeaks(t *testing.T) {
 	}
 	if f, g := openFiles(t), runtime.NumGoroutine(); f > files || g > goroutines {
 		t.Errorf("%d files became %d, %d goroutines %d", files, f, goroutines, g)
+	}
+}
+
+// leakOthers has a short life in the other patterns, with good peers and with none.
+func leakOthers(t *testing.T, c *Client) {
+	for _, pattern := range []string{"publish", "push", "pair"} {
+		o := ServerOptions{Pattern: pattern, Binds: []string{"tcp://127.0.0.1:0"}}
+		if pattern != "pair" {
+			o.Connects = []string{"tcp://127.0.0.1:1", "tcp://hub.invalid:1"}
+		}
+		r := mustBind(t, o)
+		stop := mustServe(t, r, echo)
+		for _, endpoint := range []string{r.Endpoints()[0], "ipc:///nonexistent/s"} {
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			switch pattern {
+			case "publish":
+				_ = c.Publish(ctx, endpoint, "host", nil)
+			case "push":
+				_ = c.Push(ctx, []string{endpoint}, nil)
+			case "pair":
+				_, _ = c.Pair(ctx, endpoint, nil, is0(""))
+			}
+			cancel()
+		}
+		stop()
+	}
+	s := mustSender(t, "push", "tcp://127.0.0.1:0")
+	if err := s.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
