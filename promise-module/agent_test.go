@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/webhuis/cfengine-messages/promise"
+	"github.com/webhuis/cfengine-messages/zmq"
 )
 
 // heard is what the agent hears about one promise.
@@ -95,5 +96,7 @@ func hear(t testing.TB, out string) heard {
 
 func evaluate(t testing.TB, m *messages, p promise.Promise) heard {
 	t.Helper()
+	// A run of the agent is a process of its own.
+	m.client, m.flights = zmq.NewClient(zmq.ClientOptions{}), newFlights()
 	return converse(t, m, "evaluate_promise", p)
 }

@@ -17,6 +17,7 @@ type answer struct {
 	receipt  message.Receipt
 	listener hostkey.Digest // who proved the receipt; empty when nobody did
 	plain    bool           // no receipt at all: a program that only answers, which counts as stored
+	silent   bool           // no answer at all: the pattern has none
 	endpoint string
 }
 

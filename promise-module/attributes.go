@@ -14,6 +14,10 @@ import (
 // Values of the attributes pattern and repeat.
 const (
 	patternRequest = "request"
+	patternAsync   = "async_request"
+	patternPublish = "publish"
+	patternPush    = "push"
+	patternPair    = "pair"
 	repeatChanged  = "changed"
 	repeatAlways   = "always"
 )
@@ -42,24 +46,26 @@ type attributes struct {
 	refresh   time.Duration
 	sign      bool
 	replyFile string
+	topic     string        // publish
+	split     bool          // push
+	receipt   bool          // pair
+	expires   time.Duration // how long an envelope holds, and may wait in the outbox
+	priority  int           // in the outbox
 }
 
 // tableDefaults are the defaults of the attribute table.
 func tableDefaults() attributes {
-	return attributes{timeout: 5 * time.Second, retries: 2, refresh: 24 * time.Hour, sign: true}
+	return attributes{timeout: 5 * time.Second, retries: 2, refresh: 24 * time.Hour, sign: true, expires: 168 * time.Hour, priority: 2}
 }
 
 // known are the attributes that a promise may have.
 var known = []string{"content", "schema", "version", "message_id", "pattern", "to", "timeout", "retries",
-	"repeat", "refresh", "expires", "priority", "outbox", "sign", "reply_file"}
+	"repeat", "refresh", "expires", "priority", "outbox", "sign", "reply_file", "topic", "split", "receipt"}
 
 // later are the attributes of the table that nothing here serves yet. They are
 // refused, not ignored: a promise that says encrypt_to and travels in the
 // clear would be a lie.
 var later = map[string]string{
-	"topic":      "it belongs to pattern publish",
-	"split":      "it belongs to pattern push",
-	"receipt":    "it belongs to pattern pair",
 	"encrypt_to": "envelopes are signed, not encrypted",
 	"server_key": "connections are not encrypted",
 }
@@ -71,7 +77,7 @@ func (a *attributes) set(p promise.Promise) error {
 	r.text("schema", &a.schemaID)
 	r.text("version", &a.version)
 	r.text("message_id", &a.messageID)
-	r.option("pattern", &a.pattern, patternRequest, "async_request", "publish", "push", "pair")
+	r.option("pattern", &a.pattern, patternRequest, patternAsync, patternPublish, patternPush, patternPair)
 	r.duration("timeout", &a.timeout, time.Second, maxTimeout)
 	r.target(&a.to, &a.timeout)
 	r.number("retries", &a.retries, 0, maxRetries)
@@ -79,7 +85,13 @@ func (a *attributes) set(p promise.Promise) error {
 	r.duration("refresh", &a.refresh, time.Minute, maxMinutes)
 	r.bool("sign", &a.sign)
 	r.path("reply_file", &a.replyFile)
-	r.waiting()
+	r.text("topic", &a.topic)
+	r.bool("split", &a.split)
+	r.bool("receipt", &a.receipt)
+	r.duration("expires", &a.expires, time.Hour, maxHours)
+	r.number("priority", &a.priority, 0, 4)
+	outbox := true
+	r.bool("outbox", &outbox)
 	r.unserved()
 	return r.err()
 }
@@ -98,15 +110,6 @@ func (r *reading) unserved() {
 
 func notServed(name string) error {
 	return fmt.Errorf("attribute %q is not served by this version (%s): remove it", name, later[name])
-}
-
-// waiting checks the attributes of the outbox. They mean nothing as long as
-// nothing waits, but what is wrong with them shall not wait either.
-func (r *reading) waiting() {
-	expires, priority, outbox := maxHours, 2, true
-	r.number("expires", &expires, 1, maxHours)
-	r.number("priority", &priority, 0, 4)
-	r.bool("outbox", &outbox)
 }
 
 // content takes a container or a list as it is, a string that is a JSON

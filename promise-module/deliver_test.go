@@ -22,10 +22,17 @@ func deliver(t *testing.T, bound, timeout time.Duration, retries int, endpoints 
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), bound)
 	defer cancel()
-	d := delivery{client: client, endpoints: endpoints, timeout: timeout, retries: retries, read: readerOf(false).read}
+	d := delivery{endpoints: endpoints, timeout: timeout, retries: retries, carry: requesting(client)}
 	began := time.Now()
-	a, err := d.send(ctx, aFrame)
+	a, err := d.send(ctx)
 	return a, time.Since(began), err
+}
+
+// requesting carries aFrame as a request.
+func requesting(client *zmq.Client) func(context.Context, string) (answer, error) {
+	return func(ctx context.Context, endpoint string) (answer, error) {
+		return readerOf(false).answered(client.Request(ctx, endpoint, aFrame))
+	}
 }
 
 func storing(t *testing.T) (endpoint string, asked *atomic.Int32) {
@@ -160,10 +167,10 @@ func TestWhoseAgentIsGoneReturnsAtOnce(t *testing.T) {
 	client := zmq.NewClient(zmq.ClientOptions{})
 	defer client.Close()
 	ctx, cancel := context.WithCancel(t.Context())
-	d := delivery{client: client, endpoints: []string{mute}, timeout: aMinute, retries: 2, read: readerOf(false).read}
+	d := delivery{endpoints: []string{mute}, timeout: aMinute, retries: 2, carry: requesting(client)}
 	go func() { <-arrived; cancel() }()
 	began := time.Now()
-	_, err := d.send(ctx, aFrame)
+	_, err := d.send(ctx)
 	if took := time.Since(began); err == nil || !errors.Is(err, context.Canceled) || took > 10*time.Second {
 		t.Errorf("%v after %s", err, took)
 	}

@@ -76,8 +76,9 @@ func newNode(t testing.TB) *messages {
 		schemas:      sync.OnceValues(func() (*schemas.Registry, error) { return schemas.NewRegistry() }),
 		client:       zmq.NewClient(zmq.ClientOptions{}),
 		now:          func() time.Time { return now },
+		flights:      newFlights(),
 	}
-	t.Cleanup(func() { m.client.Close() })
+	t.Cleanup(func() { m.land() })
 	return m
 }
 

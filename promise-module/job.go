@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/webhuis/cfengine-messages/hostkey"
 	"github.com/webhuis/cfengine-messages/message"
 	"github.com/webhuis/cfengine-messages/promise"
 	"github.com/webhuis/cfengine-messages/schemas"
@@ -18,8 +17,9 @@ import (
 // keep it, and nothing sent yet.
 type job struct {
 	attributes
-	promiser string
-	schema   *schemas.Schema
+	promiser     string
+	schema       *schemas.Schema
+	ownReplyFile bool // the promise names it
 }
 
 func (j job) endpoints() []string { return j.to.endpoints }
@@ -30,6 +30,11 @@ const maxPromise = 60 * time.Second
 // bound is the longest that this one takes.
 func (j job) bound() time.Duration {
 	return min(j.timeout*time.Duration(j.retries+1), maxPromise)
+}
+
+// bounded limits everything that is done for it.
+func (j job) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, j.bound())
 }
 
 // defaultsFile lies beside the binary: masterfiles ship both.
@@ -74,10 +79,33 @@ func (m *messages) findSchema(j *job) error {
 	if j.repeat == "" {
 		j.repeat = usual.Repeat
 	}
-	if j.pattern != patternRequest {
-		return fmt.Errorf("pattern %s is not served by this version: write pattern => %q", j.pattern, patternRequest)
-	}
 	return nil
+}
+
+// checkPattern finds what does not go together, and holds a chosen id against
+// its form.
+func (j *job) checkPattern() error {
+	var faults []error
+	for attribute, wrong := range map[string]bool{
+		`"split" goes with pattern "push"`:                                               j.split && j.pattern != patternPush,
+		`"receipt" goes with pattern "pair"`:                                             j.receipt && j.pattern != patternPair,
+		`"message_id" does not go with "split", which makes several messages`:            j.split && j.messageID != "",
+		`"reply_file" does not go with pattern "` + j.pattern + `", which has no answer`: j.ownReplyFile && j.silent(),
+	} {
+		if wrong {
+			faults = append(faults, fmt.Errorf("attribute %s", attribute))
+		}
+	}
+	if j.messageID != "" && j.schema != nil {
+		_, err := message.Container{Schema: j.schema.ID, MessageID: j.messageID, Version: j.schema.Version, Content: []byte("0")}.Encode()
+		faults = append(faults, err)
+	}
+	return errors.Join(faults...)
+}
+
+// silent patterns have no answer.
+func (j *job) silent() bool {
+	return j.pattern == patternPublish || j.pattern == patternPush || j.pattern == patternPair && !j.receipt
 }
 
 // checkContent holds the content against its schema, before anything is sent.
@@ -91,6 +119,9 @@ func (j *job) checkContent() error {
 	if j.schema == nil {
 		return nil // told already
 	}
+	if j.split {
+		return j.checkElements()
+	}
 	err := j.schema.Validate(j.content)
 	if err != nil && j.notJSON != nil {
 		err = fmt.Errorf("%w (its text begins like JSON and is none: %w)", err, j.notJSON)
@@ -98,51 +129,37 @@ func (j *job) checkContent() error {
 	return err
 }
 
+// maxSplit bounds the messages of one promise: each is signed, and all go out
+// within its time.
+const maxSplit = 10_000
+
+// checkElements holds each element of a split content against the schema.
+func (j *job) checkElements() error {
+	if j.content[0] != '[' {
+		return errors.New(`attribute "split": content is no array, whose elements could be messages of their own`)
+	}
+	elements := j.contents()
+	if len(elements) == 0 || len(elements) > maxSplit {
+		return fmt.Errorf(`attribute "split": expected 1 to %d elements in content, got %d`, maxSplit, len(elements))
+	}
+	for i, element := range elements {
+		if err := j.schema.Validate(element); err != nil {
+			return fmt.Errorf("element %d of content: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
 // complete sets what follows from the rest and checks the chosen id.
 func (m *messages) complete(j *job) error {
 	if len(j.endpoints()) == 0 {
 		return fmt.Errorf(`attribute "to" is missing: name the listener, as to => "tcp://hub.example.com:5309", or set it for all promises in %s`, m.defaultsFile)
 	}
-	if j.replyFile == "" {
+	if j.ownReplyFile = j.replyFile != ""; !j.ownReplyFile {
 		j.replyFile = filepath.Join(m.work.state(), "views", viewName(j.promiser))
 	}
-	if j.schema == nil || len(j.content) == 0 {
-		return nil
+	if j.topic == "" && j.schema != nil {
+		j.topic = j.schema.ID
 	}
-	_, err := j.container(message.NilID)
-	return err
-}
-
-// container makes the message's bytes, once.
-func (j job) container(id string) ([]byte, error) {
-	if j.messageID != "" {
-		id = j.messageID
-	}
-	return message.Container{Schema: j.schema.ID, MessageID: id, Version: j.schema.Version, Content: j.content}.Encode()
-}
-
-// envelopeLife is how long an envelope holds. It covers the longest promise
-// and a clock that is off; the listener knows its id for 31 days.
-const envelopeLife = 24 * time.Hour
-
-// seal makes what travels: the signed envelope, or the bare container where
-// the promise says sign => "false".
-func (m *messages) seal(ctx context.Context, j job, container []byte, listener *hostkey.PublicKey) ([]byte, error) {
-	if !j.sign {
-		return container, nil
-	}
-	pair, err := m.pair()
-	if err != nil {
-		return nil, err
-	}
-	seq, err := nextSequence(ctx, m.work.state(), j.schema.ID)
-	if err != nil {
-		return nil, fmt.Errorf("count the message: %w", err)
-	}
-	now := m.now()
-	header := message.Header{Iat: now.Unix(), Exp: now.Add(envelopeLife).Unix(), Seq: seq}
-	if listener != nil {
-		header.Aud = string(listener.Digest())
-	}
-	return message.Seal(container, header, pair)
+	return j.checkPattern()
 }

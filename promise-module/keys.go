@@ -18,6 +18,8 @@ const maxKeyFiles = 100_000
 
 // pair reads the host's key once, when it is needed first.
 func (m *messages) pair() (*hostkey.Pair, error) {
+	m.keys.Lock()
+	defer m.keys.Unlock()
 	if m.own != nil {
 		return m.own, nil
 	}
@@ -64,6 +66,8 @@ func (m *messages) trusted(ctx context.Context, d hostkey.Digest) (*hostkey.Publ
 // find looks for a key once in a run: on a hub that is tens of thousands of
 // files, and every receipt asks for the same one.
 func (m *messages) find(ctx context.Context, d hostkey.Digest) (*hostkey.PublicKey, error) {
+	m.keys.Lock()
+	defer m.keys.Unlock()
 	if key, known := m.found[d]; known {
 		return key, nil
 	}

@@ -87,7 +87,7 @@ func serve(ctx context.Context, in io.Reader, out io.Writer) error {
 		// what stands on stderr ends up in cf-execd's mail (facts 5.1, 5.3).
 		err = nil
 	}
-	return errors.Join(err, m.client.Close())
+	return errors.Join(err, m.land())
 }
 
 // newMessages finds this host's folders. Nothing is opened before a promise
@@ -103,5 +103,7 @@ func newMessages() *messages {
 		}),
 		client: zmq.NewClient(zmq.ClientOptions{}),
 		now:    time.Now,
+
+		flights: newFlights(),
 	}
 }

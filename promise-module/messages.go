@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/webhuis/cfengine-messages/hostkey"
@@ -26,6 +27,9 @@ type messages struct {
 	client       *zmq.Client
 	now          func() time.Time
 
+	flights *flights // deliveries that the promises do not wait for
+
+	keys  sync.Mutex                            // guards what follows: flights look for keys too
 	own   *hostkey.Pair                         // read when the first envelope is sealed
 	found map[hostkey.Digest]*hostkey.PublicKey // keys looked for in this run; nil where there is none
 }
@@ -50,6 +54,7 @@ func (m *messages) Evaluate(ctx context.Context, p promise.Promise) promise.Outc
 	if p.WarnOnly {
 		return promise.Warned(fmt.Sprintf("Message %s should be sent to %s", j.promiser, strings.Join(j.endpoints(), " or ")))
 	}
+	m.flights.resend.Do(m.resendWaiting)
 	return j.outcome(m.send(ctx, j))
 }
 
@@ -61,9 +66,12 @@ func (m *messages) holds(j job) (since time.Time, held bool) {
 	return holds(m.work.state(), j, m.now())
 }
 
-// sent is what became of a message that was sent.
+// sent is what became of a promise that had something to send.
 type sent struct {
-	id      string
+	id      string // of the message, of the last one where there are several
+	of      int    // messages that the promise says
+	done    int    // of them handed over
+	queued  bool   // on its way while the run goes on
 	answer  answer
 	took    time.Duration
 	newView bool  // the view of the receipt differs from the one on disk
@@ -71,16 +79,29 @@ type sent struct {
 	err     error // not delivered
 }
 
-// send makes the message and delivers it within the promise's bound.
+// send makes what the promise says and delivers it within the promise's
+// bound. Whatever may wait, for a key, a lock, a name or a listener, waits
+// within it.
 func (m *messages) send(ctx context.Context, j job) sent {
-	s := sent{id: message.NewID()}
-	if j.messageID != "" {
-		s.id = j.messageID
-	}
+	ctx, cancel := j.bounded(ctx)
+	defer cancel()
 	began := time.Now()
-	s.answer, s.err = m.exchange(ctx, j, s.id)
+	parcels, err := m.pack(ctx, j)
+	s := sent{of: len(parcels), err: err}
+	for _, p := range parcels {
+		s.id = p.id
+		if j.pattern == patternAsync {
+			s.queued, s.err = true, m.depart(j, p)
+		} else {
+			s.answer, s.err = m.carry(ctx, j, p)
+		}
+		if s.err != nil || s.answer.receipt.Status == message.Refused {
+			break
+		}
+		s.done++
+	}
 	s.took = time.Since(began)
-	if s.err != nil || s.answer.receipt.Status == message.Refused {
+	if s.done < s.of || s.err != nil || s.queued {
 		return s
 	}
 	s.newView, s.aside = m.settle(j, s.answer.receipt.View)
@@ -99,34 +120,6 @@ func (m *messages) settle(j job, view *message.View) (newView bool, err error) {
 		return newView, fmt.Errorf("that could not be noted, so the next run sends it again: %w", err)
 	}
 	return newView, nil
-}
-
-// exchange seals the message and asks the endpoints. Whatever may wait, for a
-// key, a lock, a name or a listener, waits within the promise's bound.
-func (m *messages) exchange(ctx context.Context, j job, id string) (answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, j.bound())
-	defer cancel()
-	listener, err := m.listener(ctx, j.to.key)
-	if err != nil {
-		return answer{}, err
-	}
-	container, err := j.container(id)
-	if err != nil {
-		return answer{}, err
-	}
-	frame, err := m.seal(ctx, j, container, listener)
-	if err != nil {
-		return answer{}, err
-	}
-	r := reader{
-		messageID: id,
-		sent:      frame,
-		required:  listener,
-		trusted:   func(d hostkey.Digest) (*hostkey.PublicKey, bool) { return m.trusted(ctx, d) },
-		now:       m.now,
-	}
-	d := delivery{client: m.client, endpoints: j.endpoints(), timeout: j.timeout, retries: j.retries, read: r.read}
-	return d.send(ctx, frame)
 }
 
 // maxDefaults bounds messages.json.

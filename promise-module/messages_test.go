@@ -86,7 +86,7 @@ func TestTheEnvelopeOfAPromise(t *testing.T) {
 		}
 		ids[o.Container.MessageID] = true
 		h := o.Header
-		if o.Sender != nodeKey().pair.Digest() || h.Seq != seq || h.Aud != string(hub) || h.Iat != m.now().Unix() || h.Exp-h.Iat != 24*3600 {
+		if o.Sender != nodeKey().pair.Digest() || h.Seq != seq || h.Aud != string(hub) || h.Iat != m.now().Unix() || h.Exp-h.Iat != 168*3600 {
 			t.Errorf("header %+v", h)
 		}
 		if c := o.Container; c.Schema != "host" || c.Version != "1.0" || string(c.Content) != someContent {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/webhuis/cfengine-messages/message"
@@ -22,8 +23,13 @@ func (j job) class(state string) string {
 // message.
 func (j job) outcome(s sent) promise.Outcome {
 	switch {
+	case s.err != nil && s.done > 0:
+		return promise.NotKept(fmt.Sprintf("Message %s: %d of %d were handed over, then: %v. The next run sends all of them anew", j.promiser, s.done, s.of, s.err))
 	case s.err != nil:
 		return promise.NotKept(fmt.Sprintf("Message %s not delivered: %v. Nothing waits on this host: the next run sends it anew", j.promiser, s.err))
+	case s.queued:
+		return promise.Repaired(fmt.Sprintf("Message %s on its way to %s: its receipt is awaited while the run goes on, and in the next one",
+			j.promiser, strings.Join(j.endpoints(), " or "))).WithClasses(j.class("queued")).With(promise.Verbose("Message id " + s.id))
 	case s.answer.receipt.Status == message.Refused:
 		return promise.NotKept(fmt.Sprintf("Message %s (%s) refused by %s: %s",
 			j.promiser, s.id, s.answer.endpoint, s.answer.refusal())).WithClasses(j.class("refused"))
@@ -32,12 +38,12 @@ func (j job) outcome(s sent) promise.Outcome {
 }
 
 func (j job) delivered(s sent) promise.Outcome {
-	text := fmt.Sprintf("Message %s sent to %s, %s in %s", j.promiser, s.answer.endpoint, s.answer.standing(), s.took.Round(time.Millisecond/10))
+	text := fmt.Sprintf("Message %s sent to %s, %s in %s", j.promiser, j.where(s), s.answer.standing(), s.took.Round(time.Millisecond/10))
 	o := promise.Repaired(text).WithClasses(j.class("sent")).With(promise.Verbose("Message id " + s.id))
 	for _, schema := range s.answer.receipt.Wants {
 		o = o.WithClasses("messages_wanted_" + promise.Canonify(schema))
 	}
-	if s.answer.listener == "" {
+	if s.answer.listener == "" && !s.answer.silent {
 		o = o.With(promise.Verbose("The answer is not proved by a listener's key: name it in to, as key, to have it required"))
 	}
 	if s.newView {
@@ -49,10 +55,25 @@ func (j job) delivered(s sent) promise.Outcome {
 	return o
 }
 
+// where names what was reached: push gives each of its endpoints a turn.
+func (j job) where(s sent) string {
+	switch {
+	case j.split:
+		return fmt.Sprintf("%s (%d messages)", strings.Join(j.endpoints(), ", "), s.done)
+	case j.pattern == patternPush:
+		return strings.Join(j.endpoints(), " or ")
+	case j.pattern == patternPublish:
+		return fmt.Sprintf("%s (topic %s)", s.answer.endpoint, j.topic)
+	}
+	return s.answer.endpoint
+}
+
 // standing says what the answer means: on disk, there before, or only that a
 // plain program answered.
 func (a answer) standing() string {
 	switch {
+	case a.silent:
+		return "handed over"
 	case a.plain:
 		return "answered"
 	case a.receipt.Status == message.Duplicate:

@@ -15,6 +15,7 @@ import (
 const (
 	kept     message.Status = "kept"
 	answered message.Status = "answered"
+	handed   message.Status = "handed_over"
 )
 
 // shownReceipt is the receipt as send prints it for programs.
@@ -57,6 +58,9 @@ func printReceipt(out io.Writer, j job, s sent, asJSON bool) error {
 }
 
 func (a answer) status() message.Status {
+	if a.silent {
+		return handed
+	}
 	if a.plain {
 		return answered
 	}

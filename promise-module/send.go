@@ -33,6 +33,9 @@ func sendByHand(ctx context.Context, args []string, in io.Reader, out io.Writer)
 	if _, held := m.holds(j); held {
 		return printKept(out, j, asJSON)
 	}
+	if j.pattern == patternAsync {
+		j.pattern = patternRequest // a person waits for the receipt
+	}
 	return errors.Join(printSent(out, j, m.send(ctx, j), asJSON), m.client.Close())
 }
 

@@ -13,11 +13,11 @@ import (
 // maxSequence is the largest number that an envelope carries (message.Header).
 const maxSequence = 1<<53 - 1
 
-// nextSequence takes the next number of the sender's counter for a schema
-// (DESIGN.md section 4, seq), starting with 1. It is on disk before it is
-// used, so no number is used twice by two agents or after a crash; one that
+// nextSequence takes the next n numbers of the sender's counter for a schema
+// (DESIGN.md section 4, seq), starting with 1, and gives the first of them. They
+// are on disk before they are used, so no number is used twice by two agents or after a crash; one that
 // was taken and not sent shows as a gap, which is the honest side to err on.
-func nextSequence(ctx context.Context, state, schema string) (uint64, error) {
+func nextSequence(ctx context.Context, state, schema string, n int) (first uint64, err error) {
 	unlock, err := lock(ctx, filepath.Join(state, "seq.lock"))
 	if err != nil {
 		return 0, err
@@ -28,12 +28,13 @@ func nextSequence(ctx context.Context, state, schema string) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	counters[schema]++
+	first = counters[schema] + 1
+	counters[schema] += uint64(n)
 	data, err := json.Marshal(counters)
 	if err != nil {
 		return 0, err
 	}
-	return counters[schema], writeDurably(file, data)
+	return first, writeDurably(file, data)
 }
 
 func readCounters(file string) (map[string]uint64, error) {

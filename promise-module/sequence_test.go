@@ -23,7 +23,7 @@ func countForTest(args []string) int {
 	n, err := strconv.Atoi(args[1])
 	for range n {
 		var seq uint64
-		if seq, err = nextSequence(context.Background(), args[0], "host"); err != nil {
+		if seq, err = nextSequence(context.Background(), args[0], "host", 1); err != nil {
 			break
 		}
 		fmt.Println(seq)
@@ -67,7 +67,7 @@ func TestEveryNumberIsTakenOnceByManyAgents(t *testing.T) {
 	for range goroutines {
 		all.Go(func() {
 			for range each {
-				seq, err := nextSequence(t.Context(), state, "host")
+				seq, err := nextSequence(t.Context(), state, "host", 1)
 				if err != nil {
 					t.Error(err)
 				}
@@ -91,7 +91,7 @@ func TestEverySchemaHasItsOwnCounter(t *testing.T) {
 	state := t.TempDir()
 	var got []uint64
 	for _, schema := range []string{"host", "role", "host", "host", "role"} {
-		seq, err := nextSequence(t.Context(), state, schema)
+		seq, err := nextSequence(t.Context(), state, schema, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +108,7 @@ func TestADamagedCounterIsToldWithTheWayOut(t *testing.T) {
 		state := t.TempDir()
 		file := filepath.Join(state, "seq.json")
 		mustWrite(t, file, []byte(text))
-		_, err := nextSequence(t.Context(), state, "host")
+		_, err := nextSequence(t.Context(), state, "host", 1)
 		mustFail(t, err, file, "is damaged", "remove it")
 		if mustRead(t, file) != text {
 			t.Errorf("%q was replaced", text)
@@ -116,7 +116,7 @@ func TestADamagedCounterIsToldWithTheWayOut(t *testing.T) {
 	}
 	state := t.TempDir()
 	mustWrite(t, filepath.Join(state, "seq.json"), []byte(`{"host":9007199254740990}`))
-	if seq, err := nextSequence(t.Context(), state, "host"); err != nil || seq != maxSequence {
+	if seq, err := nextSequence(t.Context(), state, "host", 1); err != nil || seq != maxSequence {
 		t.Errorf("the last number is %d, %v", seq, err)
 	}
 }
@@ -134,7 +134,7 @@ func TestAHeldLockIsWaitedForNoLongerThanThePromise(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 	defer cancel()
-	_, err = nextSequence(ctx, state, "host")
+	_, err = nextSequence(ctx, state, "host", 1)
 	mustFail(t, err, "seq.lock", "fuser")
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
@@ -142,7 +142,7 @@ func TestAHeldLockIsWaitedForNoLongerThanThePromise(t *testing.T) {
 
 	// As soon as it is free, it is taken.
 	time.AfterFunc(20*time.Millisecond, func() { holder.Close() })
-	if seq, err := nextSequence(t.Context(), state, "host"); err != nil || seq != 1 {
+	if seq, err := nextSequence(t.Context(), state, "host", 1); err != nil || seq != 1 {
 		t.Errorf("got %d, %v", seq, err)
 	}
 }
@@ -151,7 +151,7 @@ func TestCountersAreReadableByRootAloneAndPlainJSON(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state", "messages")
 	var files [2]os.FileInfo
 	for i := range files {
-		_, err := nextSequence(t.Context(), state, "host")
+		_, err := nextSequence(t.Context(), state, "host", 1)
 		if err == nil {
 			files[i], err = os.Stat(filepath.Join(state, "seq.json"))
 		}

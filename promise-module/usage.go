@@ -27,10 +27,12 @@ messages send:
                                     or give policy's {"endpoints": [], "key": ""}
                                     (default: messages.json beside the module)
   --version V                       version of the template (default: the newest)
-  --pattern P                       request
+  --pattern P                       request, publish, push or pair (async_request is
+                                    a request here: a person waits for the receipt)
   --ATTRIBUTE VALUE                 any other attribute of the promise: message_id,
                                     timeout, retries, repeat (default: always),
-                                    refresh, sign, reply_file
+                                    refresh, sign, reply_file, topic (publish),
+                                    split (push), receipt (pair)
   --json                            print the receipt as one JSON object
 
 The work directory is $CFENGINE_TEST_OVERRIDE_WORKDIR, else the one that this

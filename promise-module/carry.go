@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/webhuis/cfengine-messages/hostkey"
+	"github.com/webhuis/cfengine-messages/message"
+)
+
+// parcel is one message ready to travel.
+type parcel struct {
+	id    string
+	frame []byte
+	key   *hostkey.PublicKey // of the listener, where policy names it
+}
+
+// pack makes the parcels of a job: one, or one for each element where it says
+// split.
+func (m *messages) pack(ctx context.Context, j job) ([]parcel, error) {
+	key, err := m.listener(ctx, j.to.key)
+	if err != nil {
+		return nil, err
+	}
+	contents := j.contents()
+	first, err := m.numbers(ctx, j, len(contents))
+	if err != nil {
+		return nil, err
+	}
+	parcels := make([]parcel, len(contents))
+	for i, content := range contents {
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("%d of %d messages are sealed and none is sent: %w", i, len(contents), ctx.Err())
+		}
+		p := parcel{id: j.messageID, key: key}
+		if p.id == "" {
+			p.id = message.NewID()
+		}
+		if p.frame, err = m.seal(j, p, content, first+uint64(i)); err != nil {
+			return nil, err
+		}
+		parcels[i] = p
+	}
+	return parcels, nil
+}
+
+// contents are what the messages of a job say, one each. checkContent has seen
+// that a split content is an array.
+func (j job) contents() []json.RawMessage {
+	if !j.split {
+		return []json.RawMessage{j.content}
+	}
+	var elements []json.RawMessage
+	_ = json.Unmarshal(j.content, &elements)
+	return elements
+}
+
+// numbers takes what the messages of a job are counted by; bare containers
+// have no place for it.
+func (m *messages) numbers(ctx context.Context, j job, n int) (first uint64, err error) {
+	if !j.sign {
+		return 0, nil
+	}
+	if first, err = nextSequence(ctx, m.work.state(), j.schema.ID, n); err != nil {
+		return 0, fmt.Errorf("count the message: %w", err)
+	}
+	return first, nil
+}
+
+// seal makes what travels: the signed envelope, or the bare container where
+// the promise says sign => "false".
+func (m *messages) seal(j job, p parcel, content json.RawMessage, seq uint64) ([]byte, error) {
+	container, err := message.Container{Schema: j.schema.ID, MessageID: p.id, Version: j.schema.Version, Content: content}.Encode()
+	if err != nil || !j.sign {
+		return container, err
+	}
+	pair, err := m.pair()
+	if err != nil {
+		return nil, err
+	}
+	now := m.now()
+	header := message.Header{Iat: now.Unix(), Exp: now.Add(j.expires).Unix(), Seq: seq}
+	if p.key != nil {
+		header.Aud = string(p.key.Digest())
+	}
+	return message.Seal(container, header, pair)
+}
+
+// carry takes one parcel to its listener by the job's pattern, within the
+// promise's bound.
+func (m *messages) carry(ctx context.Context, j job, p parcel) (answer, error) {
+	d := delivery{endpoints: j.endpoints(), timeout: j.timeout, retries: j.retries}
+	switch j.pattern {
+	case patternPublish:
+		d.carry = func(ctx context.Context, endpoint string) (answer, error) {
+			return handedOver, m.client.Publish(ctx, endpoint, j.topic, p.frame)
+		}
+	case patternPush:
+		// All endpoints at once: libzmq gives each of them its turn.
+		d.endpoints = d.endpoints[:1]
+		d.carry = func(ctx context.Context, _ string) (answer, error) {
+			return handedOver, m.client.Push(ctx, j.endpoints(), p.frame)
+		}
+	case patternPair:
+		d.carry = m.pairCarry(ctx, j, p)
+	default:
+		r := m.reader(ctx, p)
+		d.carry = func(ctx context.Context, endpoint string) (answer, error) {
+			return r.answered(m.client.Request(ctx, endpoint, p.frame))
+		}
+	}
+	return d.send(ctx)
+}
+
+// handedOver is what stands for an answer where a pattern has none.
+var handedOver = answer{silent: true, receipt: message.Receipt{Status: message.Stored}}
+
+// pairCarry sends on a pair, and waits for the receipt of this very message
+// where the promise wants one.
+func (m *messages) pairCarry(ctx context.Context, j job, p parcel) func(context.Context, string) (answer, error) {
+	if !j.receipt {
+		return func(ctx context.Context, endpoint string) (answer, error) {
+			_, err := m.client.Pair(ctx, endpoint, p.frame, nil)
+			return handedOver, err
+		}
+	}
+	r := m.reader(ctx, p)
+	return func(ctx context.Context, endpoint string) (answer, error) {
+		return r.answered(m.client.Pair(ctx, endpoint, p.frame, func(frame []byte) bool {
+			_, err := r.read(frame)
+			return err == nil
+		}))
+	}
+}
+
+// reader understands the answers to a parcel.
+func (m *messages) reader(ctx context.Context, p parcel) reader {
+	return reader{
+		messageID: p.id,
+		sent:      p.frame,
+		required:  p.key,
+		trusted:   func(d hostkey.Digest) (*hostkey.PublicKey, bool) { return m.trusted(ctx, d) },
+		now:       m.now,
+	}
+}
+
+// answered reads the answer that came, if one did.
+func (r reader) answered(frame []byte, err error) (answer, error) {
+	if err != nil {
+		return answer{}, err
+	}
+	return r.read(frame)
+}
