@@ -35,7 +35,8 @@ type service struct {
 	trust    *hostkey.Trust
 	queue    *queue.Queue
 	listener *listener.Listener
-	routers  []*zmq.Router
+	handlers *handlers
+	sockets  []*zmq.Server
 }
 
 // open opens every file and binds every socket before anything runs, so that
@@ -59,9 +60,13 @@ func (s *service) open() (err error) {
 	if s.queue, err = queue.Open(s.config.State, queue.Options{WaitingBytes: max(64<<20, 4*cutOff(limits.Size))}); err != nil {
 		return permitted(err, s.config.State)
 	}
+	s.handlers, err = startHandlers(s.config, s.queue, newRelay(s.trust, cutOff(limits.Size)), s.log)
+	if err != nil {
+		return permitted(err, s.config.State)
+	}
 	s.listener, err = listener.New(listener.Options{
 		Pair: s.pair, Trust: s.trust, Queue: s.queue, Rules: rules, Limits: limits,
-		Room: outstanding * len(s.config.Listeners), Log: s.log,
+		Room: outstanding * len(s.config.Listeners), Stored: s.handlers.wake, Log: s.log,
 	})
 	if err != nil {
 		return err
@@ -71,11 +76,15 @@ func (s *service) open() (err error) {
 
 func (s *service) bind(size int) error {
 	for _, l := range s.config.Listeners {
-		router, err := zmq.Bind(zmq.ServerOptions{Binds: l.Bind, MaxMessage: cutOff(size), Outstanding: outstanding, Drain: drain})
+		socket, err := zmq.Listen(zmq.ServerOptions{
+			Pattern: l.Pattern, Binds: l.Bind, Connects: l.Connect, Topics: l.Subscribe,
+			MaxMessage: cutOff(size), Outstanding: outstanding, Drain: drain,
+			Event: func(err error) { s.log.Warn("a connection is not there yet", "error", err) },
+		})
 		if err != nil {
 			return err
 		}
-		s.routers = append(s.routers, router)
+		s.sockets = append(s.sockets, socket)
 	}
 	return nil
 }
@@ -90,12 +99,12 @@ func cutOff(size int) int64 { return 2*int64(size) + 16<<10 }
 func (s *service) serve(ctx context.Context, hup <-chan os.Signal) (failed error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	ended := make(chan error, len(s.routers))
-	for i, r := range s.routers {
-		go func() { ended <- r.Serve(ctx, s.submit(s.config.Listeners[i].Pattern)) }()
+	ended := make(chan error, len(s.sockets))
+	for i, socket := range s.sockets {
+		go func() { ended <- socket.Serve(ctx, s.submit(s.config.Listeners[i])) }()
 	}
 	stop, broken := ctx.Done(), s.queue.Broken()
-	for running := len(s.routers); running > 0; {
+	for running := len(s.sockets); running > 0; {
 		select {
 		case <-stop:
 			stop, hup = nil, nil
@@ -117,10 +126,10 @@ func (s *service) serve(ctx context.Context, hup <-chan os.Signal) (failed error
 }
 
 // submit hands what a socket receives to the listener.
-func (s *service) submit(pattern string) func(zmq.Request) {
+func (s *service) submit(l Socket) func(zmq.Request) {
 	return func(q zmq.Request) {
 		s.listener.Submit(listener.Incoming{
-			Pattern: pattern, Peer: q.Peer, Frame: q.Payload, Fault: q.Fault, Answer: func(receipt []byte) {
+			Pattern: l.Pattern, Peer: q.Peer, Frame: q.Payload, Fault: q.Fault, Silent: l.silent(), Answer: func(receipt []byte) {
 				if receipt == nil {
 					q.Drop()
 					return
@@ -132,17 +141,19 @@ func (s *service) submit(pattern string) func(zmq.Request) {
 }
 
 // close ends what open began, last first: sockets have ended with serve,
-// then the workers, then the queue with all that waits for its commit.
+// then the workers, the handlers, and the queue with all that waits for its
+// commit.
 func (s *service) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
 	var errs []error
-	for _, r := range s.routers {
-		errs = append(errs, r.Close())
+	for _, socket := range s.sockets {
+		errs = append(errs, socket.Close())
 	}
 	if s.listener != nil {
 		errs = append(errs, s.listener.Close(ctx))
 	}
+	errs = append(errs, s.handlers.close(ctx))
 	if s.queue != nil {
 		errs = append(errs, s.queue.Close())
 	}

@@ -3,26 +3,72 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/webhuis/cfengine-messages/zmq"
 )
 
-const patternRequest = "request"
+// Patterns of DESIGN.md section 5, as listeners and forwards name them;
+// request serves async_request too.
+const (
+	patternRequest = "request"
+	patternPublish = "publish"
+	patternPush    = "push"
+	patternPair    = "pair"
+)
 
 // Socket is one of listeners: a pattern and where it is served.
 type Socket struct {
-	Pattern string   `yaml:"pattern"`
-	Bind    []string `yaml:"bind"`
+	Pattern   string    `yaml:"pattern"`
+	Bind      Endpoints `yaml:"bind"`
+	Connect   Endpoints `yaml:"connect"`
+	Subscribe []string  `yaml:"subscribe"` // publish: topics, by how they begin; left out it is all
+}
+
+// silent patterns have no receipts.
+func (s Socket) silent() bool { return s.Pattern == patternPublish || s.Pattern == patternPush }
+
+// Endpoints is a list of them as written.
+type Endpoints []string
+
+// UnmarshalYAML also takes what goccy/go-yaml makes of an endpoint in a list
+// within braces, {bind: [tcp://127.0.0.1:5309]}: a mapping of tcp://127.0.0.1
+// to 5309, although no space follows the colon (YAML 1.2.2 section 7.3.3;
+// github.com/goccy/go-yaml issue 832).
+func (e *Endpoints) UnmarshalYAML(unmarshal func(any) error) error {
+	var items []any
+	if err := unmarshal(&items); err != nil {
+		return err
+	}
+	*e = nil
+	for _, item := range items {
+		text := fmt.Sprint(item)
+		if cut, ok := item.(map[string]any); ok && len(cut) == 1 {
+			for before, after := range cut {
+				text = fmt.Sprintf("%s:%v", before, after)
+			}
+		}
+		*e = append(*e, text)
+	}
+	return nil
 }
 
 // check tells what is wrong with the i-th of listeners.
 func (s Socket) check(i int) error {
 	var faults []error
-	if s.Pattern != patternRequest {
-		faults = append(faults, fmt.Errorf("listeners[%d].pattern: %q is not served by this version; it serves request", i, s.Pattern))
+	if !slices.Contains([]string{patternRequest, patternPublish, patternPush, patternPair}, s.Pattern) {
+		faults = append(faults, fmt.Errorf("listeners[%d].pattern: expected request, publish, push or pair, found %q", i, s.Pattern))
 	}
-	if len(s.Bind) == 0 {
-		faults = append(faults, fmt.Errorf("listeners[%d].bind: name at least one endpoint, as [tcp://127.0.0.1:5309]", i))
+	if len(s.Bind)+len(s.Connect) == 0 {
+		faults = append(faults, fmt.Errorf("listeners[%d]: name at least one endpoint, as bind: [tcp://127.0.0.1:5309], or connect", i))
+	}
+	if len(s.Subscribe) > 0 && s.Pattern != patternPublish {
+		faults = append(faults, fmt.Errorf("listeners[%d].subscribe: goes with publish, not with %s", i, s.Pattern))
+	}
+	for j, c := range s.Connect {
+		if _, err := zmq.ParseEndpoint(c); err != nil {
+			faults = append(faults, fmt.Errorf("listeners[%d].connect[%d]: %w", i, j, err))
+		}
 	}
 	for j, b := range s.Bind {
 		if _, err := zmq.ParseBind(b); err != nil {

@@ -6,8 +6,8 @@ import "github.com/coreos/go-systemd/v22/daemon"
 
 func (s *service) ready() {
 	var endpoints []string
-	for _, r := range s.routers {
-		endpoints = append(endpoints, r.Endpoints()...)
+	for _, socket := range s.sockets {
+		endpoints = append(endpoints, socket.Endpoints()...)
 	}
 	s.tellProblems()
 	s.log.Info("ready", "version", versionText(), "configuration", s.config.name(), "state", s.config.State,
@@ -15,7 +15,8 @@ func (s *service) ready() {
 	s.notify(daemon.SdNotifyReady)
 }
 
-// reload takes over feeds, schemas and keys. What does not hold changes
+// reload takes over feeds, schemas and keys, and has handlers open their files
+// anew. What does not hold changes
 // nothing: the listener goes on with what it has.
 func (s *service) reload() {
 	s.notify(daemon.SdNotifyReloading + "\n" + daemon.SdNotifyMonotonicUsec())
@@ -33,6 +34,7 @@ func (s *service) reload() {
 	if err := s.listener.Reload(rules); err != nil {
 		s.log.Error("keys not read again", "error", err)
 	}
+	s.handlers.reopen()
 	s.tellProblems()
 	if names := s.config.restart(config); len(names) > 0 {
 		s.log.Warn("changed, and taken over only by a restart", "settings", names)
