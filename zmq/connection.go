@@ -101,8 +101,21 @@ func (c *connection) handshake(ctx context.Context, at *stage) error {
 	if kindOf(c.monitor.failed) == Unreachable {
 		return fail(Unreachable, "cannot connect: %w", c.refusal(ctx))
 	}
-	at.is(Stuck)
+	if c.monitor.failed == nil {
+		at.is(Stuck)
+	}
 	return c.monitor.failed
+}
+
+// awaitRoom waits for d at most until libzmq takes another message, or the connection is lost.
+func (c *connection) awaitRoom(ctx context.Context, d time.Duration) {
+	p := zmq4.NewPoller()
+	p.Add(c.socket, zmq4.POLLOUT)
+	p.Add(c.monitor.events, zmq4.POLLIN)
+	if end, ok := ctx.Deadline(); ok {
+		d = min(d, time.Until(end))
+	}
+	_, _ = poll(p, d) // what is wrong, the next send tells
 }
 
 // refusal finds out why a connection was refused, which libzmq does not tell, by trying once more.

@@ -3,6 +3,7 @@ package zmq
 import (
 	"context"
 	"encoding/binary"
+	"slices"
 	"syscall"
 
 	"github.com/pebbe/zmq4"
@@ -54,19 +55,33 @@ func (r *requests) serve(ctx context.Context, own *call) {
 // reconnect makes the connection. A failure that is not due to own's time being up is everybody's.
 func (r *requests) reconnect(ctx context.Context, own *call) bool {
 	err := r.connect(ctx)
-	if err == nil {
+	switch {
+	case err == nil:
 		r.connection.poller.Add(r.waker.near, zmq4.POLLIN)
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.answered = false
-		return true
-	}
-	if ctx.Err() != nil {
-		r.end(own, nil, err)
-	} else {
+		r.answered, r.reached = false, ""
+	case ctx.Err() == nil:
 		r.endWaiting(err)
+	case r.reach(kindOf(err)):
+		r.end(own, nil, err)
 	}
-	return false
+	return err == nil
+}
+
+// reach notes how far an attempt came that was given up, and reports whether none came further. The next one may have
+// little time left, and says less.
+func (r *requests) reach(kind ErrorKind) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case kind == Canceled:
+		return true
+	case slices.Index(reach, kind) < slices.Index(reach, r.reached):
+		return false
+	}
+	r.reached = kind
+	return true
 }
 
 // work does what there is to do without waiting. The error says why the connection is no more.

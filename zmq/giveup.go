@@ -31,7 +31,11 @@ func (r *requests) lose(why error) {
 func (r *requests) giveUp(ctx context.Context, c *call) ([]byte, error) {
 	r.mu.Lock()
 	_, sent := r.sent[c.id]
-	kind, text := r.stage.now(), r.stage.text()
+	kind := r.stage.now()
+	if r.reached != "" && slices.Index(reach, kind) < slices.Index(reach, r.reached) {
+		kind = r.reached
+	}
+	text := missing(kind)
 	if sent {
 		kind, text = Timeout, noAnswer(r.strays-c.strays)
 	}

@@ -83,7 +83,7 @@ func (c *connection) sendPair(ctx context.Context, payload []byte) error {
 		if ctx.Err() != nil {
 			return ended(ctx, ctx.Err(), Stuck, "connected, but the peer takes no more", start)
 		}
-		pause(ctx, room)
+		c.awaitRoom(ctx, slice)
 	}
 }
 

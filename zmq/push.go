@@ -52,10 +52,12 @@ func (c *Client) push(ctx context.Context, pushers []*pusher, set string, payloa
 		if ctx.Err() != nil {
 			return nobody(ctx, pushers, start)
 		}
-		if anyReady(pushers) {
+		if full := firstReady(pushers); full != nil {
+			full.awaitRoom(ctx, len(pushers))
 			wait = room
+		} else {
+			pause(ctx, wait/2+rand.N(wait))
 		}
-		pause(ctx, wait/2+rand.N(wait))
 	}
 }
 

@@ -44,21 +44,22 @@ func pusherLinks(pushers map[string]*pusher) []*link {
 	return links
 }
 
-func anyReady(pushers []*pusher) bool {
+// firstReady gives one that is connected, or nil.
+func firstReady(pushers []*pusher) *pusher {
 	for _, p := range pushers {
 		p.mu.Lock()
 		ready := p.ready
 		p.mu.Unlock()
 		if ready {
-			return true
+			return p
 		}
 	}
-	return false
+	return nil
 }
 
 // reach connects those that are not. It waits for them while none is connected, and a little longer for the others.
 func (c *Client) reach(ctx context.Context, pushers []*pusher) {
-	some := anyReady(pushers)
+	some := firstReady(pushers) != nil
 	tried := make(chan bool, len(pushers))
 	open := 0
 	for _, p := range pushers {
@@ -110,6 +111,7 @@ func (p *pusher) dialUntil(ctx context.Context) bool {
 	end, _ := ctx.Deadline()
 	ctx, cancel := context.WithDeadline(p.client.life, end)
 	defer cancel()
+	start := time.Now()
 	err := p.hold(ctx)
 	if err == nil {
 		err = p.connect(ctx)
@@ -117,7 +119,10 @@ func (p *pusher) dialUntil(ctx context.Context) bool {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.ready, p.dialing, p.failed, p.tried = err == nil, false, err, time.Now()
+	p.ready, p.dialing, p.tried = err == nil, false, time.Now()
+	if p.failed == nil || err == nil || ctx.Err() == nil || time.Since(start) > slice {
+		p.failed = err // but for an attempt that was cut short, which says less than the one before
+	}
 	return err == nil
 }
 
@@ -144,6 +149,19 @@ func (p *pusher) send(ctx context.Context, payload []byte) error {
 		return fail(Failed, "send: %w", err)
 	}
 	return err
+}
+
+// awaitRoom waits until this one, which is connected and full, has room; among others for a short while only, since
+// another may have it first.
+func (p *pusher) awaitRoom(ctx context.Context, others int) {
+	d := slice
+	if others > 1 {
+		d = room
+	}
+	if p.hold(ctx) == nil {
+		p.connection.awaitRoom(ctx, d)
+		p.release()
+	}
 }
 
 // why says why this peer did not take a message.

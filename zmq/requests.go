@@ -15,6 +15,7 @@ type requests struct {
 	waiting []*call          // not yet sent, in their order
 	sent    map[uint32]*call // under way on the connection, by id
 	leading bool             // somebody polls
+	reached ErrorKind        // how far the attempts to connect came that were given up since there was a connection
 
 	// Of the connection, to be read by those who give up.
 	answered bool // it served a request

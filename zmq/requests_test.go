@@ -114,6 +114,25 @@ func TestManyToNobody(t *testing.T) {
 	}
 }
 
+// Who connects for all is canceled; the others' error is their own.
+func TestCancelIsOnesOwn(t *testing.T) {
+	endpoint := raw("", true)(t)
+	c := newClient(t, ClientOptions{Timeout: 300 * time.Millisecond})
+	ctx, cancel := context.WithCancel(t.Context())
+	kinds := make(chan ErrorKind)
+	for _, ctx := range []context.Context{ctx, t.Context()} {
+		go func() {
+			_, err := c.Request(ctx, endpoint, nil)
+			kinds <- kindOf(err)
+		}()
+		time.Sleep(50 * time.Millisecond) // the first one connects
+	}
+	cancel()
+	if first, second := <-kinds, <-kinds; first != Canceled || second != Handshake {
+		t.Errorf("got %s and %s", first, second)
+	}
+}
+
 // proxy stands before an endpoint; cut ends the connections through it.
 func proxy(t *testing.T, endpoint string) (front string, cut func()) {
 	var mu sync.Mutex

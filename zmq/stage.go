@@ -25,9 +25,13 @@ func (s *stage) now() ErrorKind {
 	return Stuck
 }
 
-// text says what is missing.
 func (s *stage) text() string {
-	switch s.now() {
+	return missing(s.now())
+}
+
+// missing says what a stage lacks.
+func missing(kind ErrorKind) string {
+	switch kind {
 	case Unresolvable:
 		return "the name cannot be resolved"
 	case Silent:
