@@ -43,12 +43,11 @@ func listens(c *cobra.Command, f *flags) *cobra.Command {
 	return c
 }
 
-// run is the whole life of a listener. Signals are caught before anything is
-// open and until everything is closed: a SIGHUP must never be what ends it.
+// run is the whole life of a listener. SIGHUP is caught before anything is open
+// and never given back: it must not be what ends the process, up to its end.
 func run(ctx context.Context, f flags, log *slog.Logger) error {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
 	config, err := f.load()
 	if err != nil {
 		return err

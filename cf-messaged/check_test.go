@@ -1,0 +1,118 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Each finding of check, and whether it makes the check fail.
+func TestCheck(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(t *testing.T, s *site)
+		word  string   // of the line
+		says  []string // in that line
+	}{
+		"all well":          {func(*testing.T, *site) {}, "ok", []string{"own key"}},
+		"private key":       {func(t *testing.T, s *site) { must(t, os.Chmod(filepath.Join(s.keys, "localhost.priv"), 0o640)) }, "FAULT", []string{"mode of", "localhost.priv", "chmod 600"}},
+		"no key":            {func(t *testing.T, s *site) { must(t, os.Remove(filepath.Join(s.keys, "localhost.priv"))) }, "FAULT", []string{"own key", "cf-key"}},
+		"no keys at all":    {func(t *testing.T, s *site) { must(t, os.RemoveAll(s.keys)) }, "FAULT", []string{"trusted keys", "no such file"}},
+		"key that is none":  {func(t *testing.T, s *site) { s.put(s.keys+"/x.pub", "nonsense") }, "warning", []string{"trusted keys", "x.pub"}},
+		"key that is open":  {func(t *testing.T, s *site) { must(t, os.Chmod(filepath.Join(s.keys, "localhost.pub"), 0o666)) }, "warning", []string{"localhost.pub", "chmod o-w"}},
+		"no state":          {func(t *testing.T, s *site) { must(t, os.RemoveAll(s.state)) }, "warning", []string{"state folder", "cf-messaged init"}},
+		"state is open":     {func(t *testing.T, s *site) { must(t, os.Chmod(s.state, 0o750)) }, "FAULT", []string{"state folder", "mode 0750", "chmod 0700 "}},
+		"state is a file":   {func(t *testing.T, s *site) { must(t, os.RemoveAll(s.state)); s.put(s.state, "") }, "FAULT", []string{"state folder", "not a folder"}},
+		"CURVE key is open": {func(t *testing.T, s *site) { must(t, os.Chmod(s.state+"/curve.key", 0o644)) }, "FAULT", []string{"mode of", "curve.key", "chmod 600"}},
+		"open bind": {func(t *testing.T, s *site) {
+			s.write("listeners: [{pattern: request, bind: ['tcp://*:5309']}]", loopback[2], loopback[3])
+		}, "warning", []string{"bind tcp://*:5309", "firewall"}},
+		"named bind": {func(t *testing.T, s *site) {
+			s.write("listeners: [{pattern: request, bind: ['tcp://hub.example.com:5309']}]", loopback[2], loopback[3])
+		}, "warning", []string{"bind tcp://hub.example.com:5309"}},
+		"local binds": {func(t *testing.T, s *site) {
+			s.write("listeners: [{pattern: request, bind: ['tcp://[::1]:5309', 'tcp://localhost:1', 'ipc:///x']}]", loopback[2], loopback[3])
+		}, "ok", []string{"bind ipc:///x"}},
+		"no feeds":   {func(t *testing.T, s *site) { s.write(loopback[:2]...) }, "warning", []string{"feeds: none", "every message is refused"}},
+		"empty feed": {func(t *testing.T, s *site) { s.write(append(loopback, "  receipt: {from: []}")...) }, "warning", []string{"feeds.receipt", "nobody may send it"}},
+		"feed of no schema": {func(t *testing.T, s *site) { s.write(append(loopback, "  nosuch: {from: trusted}")...) }, "FAULT",
+			[]string{"schemas", "feeds.nosuch", "host"}},
+		"schemas not there": {func(t *testing.T, s *site) { s.write(append(loopback, "schemas: /nonexistent")...) }, "FAULT", []string{"schemas", "/nonexistent"}},
+		"schema broken": {func(t *testing.T, s *site) {
+			s.write(append(loopback, "schemas: "+s.dir+"/schemas")...)
+			s.put(s.dir+"/schemas/rack/1.0.json", `{"type": "objekt"}`)
+		}, "FAULT", []string{"schemas", "rack/1.0.json"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, loopback...)
+			s.mustCLI("init")
+			c.spoil(t, s)
+			out, err := s.cli("check")
+			if !hasLine(out, append(c.says, c.word)...) {
+				t.Errorf("no line with %q and %q:\n%s", c.word, c.says, out)
+			}
+			if fails := c.word == "FAULT"; fails != (err != nil) {
+				t.Errorf("error %v", err)
+			}
+			if err != nil && (isUsage(err) || !strings.Contains(err.Error(), "found wrong")) {
+				t.Errorf("error %v", err)
+			}
+			if faults := strings.Contains(out, "FAULT"); faults != (err != nil) {
+				t.Errorf("error %v:\n%s", err, out)
+			}
+			if c.word == "ok" && strings.Contains(out, "warning") {
+				t.Errorf("warnings:\n%s", out)
+			}
+			checkFindings(t, s, out)
+		})
+	}
+}
+
+// checkFindings wants the same from --json, an object a line.
+func checkFindings(t *testing.T, s *site, text string) {
+	t.Helper()
+	out, _ := s.cli("check", "--json")
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	for i, line := range lines {
+		var f finding
+		if err := json.Unmarshal([]byte(line), &f); err != nil || f.What == "" || f.Warn && f.Fault == "" {
+			t.Errorf("line %d is %q, %v", i, line, err)
+		}
+		if !strings.Contains(text, f.What) {
+			t.Errorf("only in JSON: %s", line)
+		}
+	}
+}
+
+func (s *site) put(file, text string) {
+	s.t.Helper()
+	must(s.t, os.MkdirAll(filepath.Dir(file), 0o700))
+	must(s.t, os.WriteFile(file, []byte(text), 0o600))
+}
+
+func hasLine(text string, words ...string) bool {
+	for line := range strings.Lines(text) {
+		found := true
+		for _, w := range words {
+			found = found && strings.Contains(line, w)
+		}
+		if found {
+			return true
+		}
+	}
+	return false
+}
+
+// check changes nothing.
+func TestCheckChangesNothing(t *testing.T) {
+	s := newSite(t, loopback...)
+	s.mustCLI("init")
+	before := tree(t, s.dir)
+	s.mustCLI("check")
+	for path, was := range before {
+		if tree(t, s.dir)[path] != was {
+			t.Errorf("%s has changed", path)
+		}
+	}
+}

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/webhuis/cfengine-messages/hostkey"
+)
+
+const digest = "SHA=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+// Every key, right and wrong: want is what the error must say, nothing where
+// the configuration holds.
+func TestConfig(t *testing.T) {
+	const sockets = "listeners: [{pattern: request, bind: [tcp://127.0.0.1:5309]}]\n"
+	for _, c := range []struct {
+		text string
+		want string
+	}{
+		{sockets, ""},
+		{"state: /x\nkeys: /y\nschemas: /z\n" + sockets, ""},
+		{"state: relative\n" + sockets, ""},
+		{"state:\n" + sockets, ""},
+		{"state: [a]\n" + sockets, "[1:8]"},
+		{"state: {a: b}\n" + sockets, "[1:8]"},
+		{"keys: [a]\n" + sockets, "[1:7]"},
+		{"schemas: [a]\n" + sockets, "[1:10]"},
+
+		{"listeners: [{pattern: request, bind: ['tcp://*:5309', 'tcp://[::1]:5309', 'ipc:///run/x']}]\n", ""},
+		{"listeners:\n  - pattern: request\n    bind: [tcp://127.0.0.1:5309]\n  - pattern: request\n    bind: [tcp://127.0.0.1:5310]\n", ""},
+		{"feeds: {}\n", "listeners: none; name at least one"},
+		{"listeners: []\n", "listeners: none"},
+		{"listeners:\n", "listeners: none"},
+		{"listeners: {pattern: request}\n", "[1:12] mapping was used where sequence is expected"},
+		{"listeners: [request]\n", "[1:13] string was used where mapping is expected"},
+		{"listeners: [{pattern: request}]\n", "listeners[0].bind: name at least one"},
+		{"listeners: [{bind: [tcp://127.0.0.1:1]}]\n", `listeners[0].pattern: "" is not served`},
+		{"listeners: [{pattern: gossip, bind: [tcp://127.0.0.1:1]}]\n", `listeners[0].pattern: "gossip" is not served`},
+		{"listeners: [{pattern: request, bind: tcp://127.0.0.1:1}]\n", "string was used where sequence is expected"},
+		{"listeners: [{pattern: request, bind: [tcp://127.0.0.1:1, http://x]}]\n", `listeners[0].bind[1]: endpoint "http://x": unknown transport`},
+		{"listeners: [{pattern: request, bind: [tcp://127.0.0.1]}]\n", "listeners[0].bind[0]"},
+		{"listeners: [{pattern: request, bnd: []}]\n", `[1:32] unknown field "bnd"`},
+
+		{sockets + "feeds: {host: {from: trusted}}\n", ""},
+		{sockets + "feeds: {host: {from: [" + digest + "]}}\n", ""},
+		{sockets + "feeds: {host: {from: []}}\n", ""},
+		{sockets + "feeds: {host: {unsigned: true}}\n", ""},
+		{sockets + "feeds: {host: }\n", ""},
+		{sockets + "feeds:\n", ""},
+		{sockets + "feeds: [host]\n", "[2:8] sequence was used where mapping is expected"},
+		{sockets + "feeds: {host: trusted}\n", "[2:15] string was used where mapping is expected"},
+		{sockets + "feeds: {host: {from: anybody}}\n", "feeds.host.from: expected the word trusted or a list of key digests, as [SHA=…], found anybody"},
+		{sockets + "feeds: {host: {from: " + digest + "}}\n", "feeds.host.from: expected the word trusted or a list"},
+		{sockets + "feeds: {host: {from: {a: b}}}\n", "feeds.host.from: expected"},
+		{sockets + "feeds: {host: {from: 7}}\n", "feeds.host.from: expected"},
+		{sockets + "feeds: {host: {from: [trusted]}}\n", "feeds.host.from[0]: "},
+		{sockets + "feeds: {host: {from: [" + digest + ", 7]}}\n", "feeds.host.from[1]: "},
+		{sockets + "feeds: {host: {from: [[]]}}\n", "feeds.host.from[0]: "},
+		{sockets + "feeds: {host: {from: [MD5=0123456789abcdef0123456789abcdef]}}\n", "feeds.host.from[0]: "},
+		{sockets + "feeds: {host: {unsigned: 'true'}}\n", "[2:26] cannot unmarshal string"},
+		{sockets + "feeds: {host: {unsigned: yes}}\n", "[2:26] cannot unmarshal string"},
+		{sockets + "feeds:\n  host:\n    form: trusted\n", `[4:5] unknown field "form"`},
+
+		{sockets + "limits: {message: 1048576}\n", ""},
+		{sockets + "limits: {message: 512KiB}\n", ""},
+		{sockets + "limits: {message: 64 MiB, depth: 1000}\n", ""},
+		{sockets + "limits: {message: 1KiB, depth: 4}\n", ""},
+		{sockets + "limits:\n", ""},
+		{sockets + "limits: {message: 1023}\n", `limits.message: expected a size from 1KiB to 64MiB, such as 1MiB, 512KiB or 1048576, found "1023"`},
+		{sockets + "limits: {message: 65MiB}\n", "limits.message"},
+		{sockets + "limits: {message: 67108865}\n", "limits.message"},
+		{sockets + "limits: {message: 9223372036854775807KiB}\n", "limits.message"},
+		{sockets + "limits: {message: 0}\n", "limits.message"},
+		{sockets + "limits: {message: -1MiB}\n", "limits.message"},
+		{sockets + "limits: {message: 1.5MiB}\n", "limits.message"},
+		{sockets + "limits: {message: 1MB}\n", "limits.message"},
+		{sockets + "limits: {message: MiB}\n", "limits.message"},
+		{sockets + "limits: {message: [1]}\n", "[2:19]"},
+		{sockets + "limits: {depth: 3}\n", `limits.depth: expected 4 to 1000, found "3"`},
+		{sockets + "limits: {depth: 0}\n", "limits.depth"},
+		{sockets + "limits: {depth: 1001}\n", "limits.depth"},
+		{sockets + "limits: {depth: 32.5}\n", "limits.depth"},
+		{sockets + "limits: {depth: deep}\n", "limits.depth"},
+		{sockets + "limits: 1MiB\n", "[2:9] string was used where mapping is expected"},
+		{sockets + "limits: {size: 1MiB}\n", `[2:10] unknown field "size"`},
+
+		{sockets + "feedz: {}\n", `[2:1] unknown field "feedz"`},
+		{"State: /x\n", `[1:1] unknown field "State"`},
+		{"state: /x\nstate: /y\n", `[2:1] mapping key "state" already defined at [1:1]`},
+		{"feeds:\n  host: {}\n  host: {}\n", `[3:3] mapping key "host" already defined at [2:3]`},
+		{"state: /x\n---\nstate: /y\n", "one YAML document"},
+		{"", "empty: cf-messaged init --print"},
+		{"# nothing\n", "empty"},
+		{"---\n", "empty"},
+		{"\tstate: /x\n", "[1:6] tab character"},
+		{"limits:\n\tdepth: 5\n", "[2:1] found character"},
+		{"state: \"open\n", "[1:8] could not find end"},
+		{"state: *nobody\n", "[1:9] could not find alias"},
+		{"just text\n", "[1:1] string was used where mapping is expected"},
+		{"- a\n", "[1:1] sequence was used where mapping is expected"},
+		{"{}\n", "listeners: none"},
+	} {
+		file := filepath.Join(t.TempDir(), "c.yaml")
+		must(t, os.WriteFile(file, []byte(c.text), 0o600))
+		_, err := loadConfig(flags{config: file})
+		switch {
+		case c.want == "" && err != nil:
+			t.Errorf("%s\nerror: %v", c.text, err)
+		case c.want != "" && err == nil:
+			t.Errorf("%s\nno error, want %q", c.text, c.want)
+		case c.want != "" && (!strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), file+": ")):
+			t.Errorf("%s\nerror: %v\nwant:  %s: … %s", c.text, err, file, c.want)
+		}
+	}
+}
+
+// All that is wrong is told at once, except what keeps the file from being read.
+func TestConfigFaultsTogether(t *testing.T) {
+	s := newSite(t, "listeners: [{pattern: gossip, bind: [x]}]", "feeds: {host: {from: 1}, receipt: {from: [2]}}", "limits: {depth: 1}")
+	_, err := s.cli("check")
+	wantUsage(t, err, s.config, "listeners[0].pattern", "listeners[0].bind[0]", "feeds.host.from", "feeds.receipt.from[0]", "limits.depth")
+}
+
+func TestConfigNotThere(t *testing.T) {
+	_, err := cli("check", "--config", "/nonexistent/c.yaml")
+	wantUsage(t, err, "/nonexistent/c.yaml", "cf-messaged init")
+	_, err = cli("check", "--config", t.TempDir())
+	wantUsage(t, err, "is a directory")
+}
+
+// Flags stand over the file, the file over the defaults.
+func TestFlagsOverFile(t *testing.T) {
+	s := newSite(t, loopback...)
+	c, err := loadConfig(flags{config: s.config})
+	must(t, err)
+	if c.State != s.state || c.Keys != s.keys || c.Listeners[0].Bind[0] != "tcp://127.0.0.1:0" || c.file != s.config {
+		t.Errorf("of the file: %+v", c)
+	}
+	f := flags{config: s.config, state: "/s", keys: "/k", bind: []string{"tcp://127.0.0.1:1", "ipc:///x"}}
+	c, err = loadConfig(f)
+	must(t, err)
+	if c.State != "/s" || c.Keys != "/k" || !reflect.DeepEqual(c.Listeners, []Socket{{Pattern: "request", Bind: f.bind}}) || !c.Feeds["host"].isTrusted() {
+		t.Errorf("of the flags: %+v", c)
+	}
+	f.bind = []string{"tcp://nonsense"}
+	_, err = loadConfig(f)
+	wantError(t, err, "bind[0]")
+
+	s.write(loopback[:2]...)
+	c, err = loadConfig(flags{config: s.config})
+	must(t, err)
+	if limits, err := c.limits(); err != nil || limits.Size != 1<<20 || limits.Depth != 32 || len(c.Feeds) != 0 {
+		t.Errorf("by default: %+v, %v", c, err)
+	}
+}
+
+func (f Feed) isTrusted() bool {
+	rule, err := f.rule()
+	return err == nil && rule.Trusted
+}
+
+// The embedded configuration holds, is what it says, and says what the
+// defaults are.
+func TestEmbedded(t *testing.T) {
+	c, err := parseConfig(defaultConfig)
+	must(t, err)
+	if c.name() != "embedded configuration" {
+		t.Error(c.name())
+	}
+	written := c
+	c.complete(flags{})
+	must(t, c.check())
+	if _, err := c.rules(); err != nil {
+		t.Error(err)
+	}
+	if !reflect.DeepEqual(c.Listeners, []Socket{{Pattern: "request", Bind: []string{"tcp://127.0.0.1:5309"}}}) || !c.Feeds["host"].isTrusted() || len(c.Feeds) != 1 {
+		t.Errorf("%+v", c)
+	}
+	var none Config
+	none.complete(flags{})
+	if written.State != none.State {
+		t.Errorf("it says state %s, the default is %s", written.State, none.State)
+	}
+	said, err := c.limits()
+	must(t, err)
+	if byDefault, err := none.limits(); err != nil || said != byDefault {
+		t.Errorf("it says %+v, the default is %+v, %v", said, byDefault, err)
+	}
+}
+
+func TestRules(t *testing.T) {
+	s := newSite(t, "listeners: [{pattern: request, bind: [tcp://127.0.0.1:0]}]",
+		"feeds: {host: {from: ["+digest+"], unsigned: true}, receipt: {from: trusted}}")
+	c, err := loadConfig(flags{config: s.config})
+	must(t, err)
+	rules, err := c.rules()
+	must(t, err)
+	host, receipt := rules.Feeds["host"], rules.Feeds["receipt"]
+	if host.Trusted || !host.Unsigned || !host.Senders[hostkey.Digest(digest)] || len(host.Senders) != 1 {
+		t.Errorf("host: %+v", host)
+	}
+	if !receipt.Trusted || receipt.Unsigned || len(receipt.Senders) != 0 {
+		t.Errorf("receipt: %+v", receipt)
+	}
+	if _, err := rules.Schemas.Find("host", ""); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRestart(t *testing.T) {
+	s := newSite(t, loopback...)
+	was, err := loadConfig(flags{config: s.config})
+	must(t, err)
+	for want, lines := range map[string][]string{
+		"":               append([]string{"schemas: /x"}, strings.Replace(strings.Join(loopback, "\n"), "trusted", "[]", 1)),
+		"listeners":      {"listeners: [{pattern: request, bind: [tcp://127.0.0.1:1]}]"},
+		"limits":         append([]string{"limits: {depth: 33}"}, loopback...),
+		"state keys":     append([]string{"# elsewhere"}, loopback...),
+		"keys listeners": {"listeners: [{pattern: request, bind: [tcp://127.0.0.1:1]}]"},
+	} {
+		s.write(lines...)
+		f := flags{config: s.config}
+		for _, setting := range strings.Fields(want) {
+			switch setting {
+			case "state":
+				f.state = "/elsewhere"
+			case "keys":
+				f.keys = "/elsewhere"
+			}
+		}
+		next, err := loadConfig(f)
+		must(t, err)
+		if got := strings.Join(was.restart(next), " "); got != want {
+			t.Errorf("%q want a restart, expected %q", got, want)
+		}
+	}
+}
+
+// Whatever a file holds, reading it gives an answer.
+func FuzzConfig(f *testing.F) {
+	f.Add(defaultConfig)
+	f.Add([]byte("feeds: {host: {from: [SHA=x, 7, [], {}]}}\nlimits: {message: 1MiB}\n---\n"))
+	f.Add([]byte("a: &a [*a]\n<<: *a\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := parseConfig(data)
+		if err != nil {
+			return
+		}
+		c.complete(flags{})
+		if err := c.check(); err == nil && bytes.TrimSpace(data) == nil {
+			t.Error("nothing is a configuration")
+		}
+	})
+}
