@@ -29,9 +29,10 @@ type Incoming struct {
 	Fault   string // why the framing itself is wrong; empty when it is right
 
 	// Answer takes the receipt, and must not wait. It is called once, from any
-	// goroutine, with nil should no receipt have come about. It is nil itself
-	// where the pattern has none.
+	// goroutine, with nil should no receipt have come about, and where the
+	// pattern has none, which is Silent.
 	Answer func(receipt []byte)
+	Silent bool
 }
 
 // Rules are what may change while the listener runs: feeds and schemas are
@@ -47,10 +48,11 @@ type Options struct {
 	Trust  *hostkey.Trust // whose envelopes are opened
 	Queue  *queue.Queue
 	Rules  Rules
-	Limits message.Limits   // message.DefaultLimits where zero
-	Room   int              // frames that may wait for a worker; see Submit
-	Now    func() time.Time // time.Now when nil
-	Log    *slog.Logger     // slog.Default when nil
+	Limits message.Limits      // message.DefaultLimits where zero
+	Room   int                 // frames that may wait for a worker; see Submit
+	Stored func(schema string) // told of each message once it is on disk; must not wait; nil for nobody
+	Now    func() time.Time    // time.Now when nil
+	Log    *slog.Logger        // slog.Default when nil
 }
 
 func (o Options) withDefaults() Options {
@@ -59,6 +61,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Limits.Depth == 0 {
 		o.Limits.Depth = message.DefaultLimits.Depth
+	}
+	if o.Stored == nil {
+		o.Stored = func(string) {}
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -77,6 +82,7 @@ type Listener struct {
 	queue   *queue.Queue
 	limits  message.Limits
 	opener  *message.Opener
+	stored  func(schema string)
 	now     func() time.Time
 	journal *journal
 
@@ -95,7 +101,7 @@ type Listener struct {
 func New(o Options) (*Listener, error) {
 	o = o.withDefaults()
 	l := &Listener{
-		pair: o.Pair, trust: o.Trust, queue: o.Queue, limits: o.Limits, now: o.Now,
+		pair: o.Pair, trust: o.Trust, queue: o.Queue, limits: o.Limits, now: o.Now, stored: o.Stored,
 		opener:  &message.Opener{Keys: o.Trust.Lookup, Self: o.Pair.Digest(), Now: o.Now, Limits: o.Limits},
 		journal: newJournal(o.Log, o.Now), in: make(chan Incoming, o.Room), counts: newCounts(),
 	}

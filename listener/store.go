@@ -28,6 +28,7 @@ func (l *Listener) store(in Incoming, o message.Opened) {
 		defer l.owed.Done()
 		l.counts.Stored.Add(1)
 		in.answer(receipt)
+		l.stored(o.Container.Schema)
 	})
 	if err != nil {
 		l.owed.Done()

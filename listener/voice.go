@@ -52,7 +52,7 @@ func (l *Listener) speak(now time.Time) (*message.SessionKey, error) {
 // seal makes the bytes of a receipt: nil where nobody hears it, or where it
 // cannot be made.
 func (l *Listener) seal(in Incoming, id string, r message.Receipt) []byte {
-	if in.Answer == nil {
+	if in.Answer == nil || in.Silent {
 		return nil
 	}
 	sealed, err := l.sealReceipt(id, r)
