@@ -150,7 +150,7 @@ func (c *Config) check() error {
 		faults = append(faults, errors.New("listeners: none; name at least one, as - {pattern: request, bind: [tcp://127.0.0.1:5309]}"))
 	}
 	_, err := c.feeds()
-	faults = append(faults, err)
+	faults = append(faults, err, c.checkHandlers())
 	_, err = c.limits()
 	return errors.Join(append(faults, err)...)
 }
@@ -179,6 +179,7 @@ func (c *Config) restart(next Config) []string {
 		{"keys", c.Keys, next.Keys},
 		{"listeners", c.Listeners, next.Listeners},
 		{"limits", c.Limits, next.Limits},
+		{"handlers", c.allHandlers(), next.allHandlers()},
 	} {
 		if !reflect.DeepEqual(setting.was, setting.will) {
 			names = append(names, setting.name)

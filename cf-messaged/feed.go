@@ -15,6 +15,8 @@ import (
 type Feed struct {
 	From     any  `yaml:"from"` // the word trusted, or a list of key digests; left out it is nobody
 	Unsigned bool `yaml:"unsigned"`
+
+	Handlers []Handler `yaml:"handlers"`
 }
 
 // rules reads what may change while the listener runs: feeds and schemas.

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/webhuis/cfengine-messages/handler"
+	"github.com/webhuis/cfengine-messages/hostkey"
+	"github.com/webhuis/cfengine-messages/message"
+	"github.com/webhuis/cfengine-messages/queue"
+	"github.com/webhuis/cfengine-messages/zmq"
+)
+
+// Forward passes messages on: the envelope unchanged, so that the next
+// listener verifies the first sender.
+type Forward struct {
+	Pattern string    `yaml:"pattern"`
+	To      Endpoints `yaml:"to"`    // connect there, in order of preference; push gives each its turn
+	Bind    Endpoints `yaml:"bind"`  // or bind, for workers and subscribers that connect: push and publish
+	Topic   string    `yaml:"topic"` // publish; the schema where left out
+}
+
+func (f Forward) check() error {
+	binds := f.Pattern == patternPush || f.Pattern == patternPublish
+	switch {
+	case !binds && f.Pattern != patternRequest && f.Pattern != patternPair:
+		return fmt.Errorf(".forward.pattern: expected request, publish, push or pair, found %q", f.Pattern)
+	case (len(f.To) == 0) == (len(f.Bind) == 0):
+		return errors.New(".forward: expected either to or bind, as to: [tcp://127.0.0.1:5311]")
+	case len(f.Bind) > 0 && !binds:
+		return fmt.Errorf(".forward.bind: goes with push and publish, not with %s", f.Pattern)
+	case f.Topic != "" && f.Pattern != patternPublish:
+		return fmt.Errorf(".forward.topic: goes with publish, not with %s", f.Pattern)
+	}
+	for i, to := range f.To {
+		if _, err := zmq.ParseEndpoint(to); err != nil {
+			return fmt.Errorf(".forward.to[%d]: %w", i, err)
+		}
+	}
+	for i, bind := range f.Bind {
+		if _, err := zmq.ParseBind(bind); err != nil {
+			return fmt.Errorf(".forward.bind[%d]: %w", i, err)
+		}
+	}
+	return nil
+}
+
+func (f Forward) name() string {
+	if len(f.Bind) > 0 {
+		return fmt.Sprintf("forward %s bound to %s", f.Pattern, strings.Join(f.Bind, ", "))
+	}
+	return fmt.Sprintf("forward %s to %s", f.Pattern, strings.Join(f.To, ", "))
+}
+
+// relay holds the connections that forwarding handlers share.
+type relay struct {
+	client  *zmq.Client
+	opener  *message.Opener // of the next listeners' receipts
+	size    int64
+	senders []*zmq.Sender
+}
+
+func newRelay(trust *hostkey.Trust, size int64) *relay {
+	return &relay{client: zmq.NewClient(zmq.ClientOptions{MaxMessage: size}), opener: &message.Opener{Keys: trust.Lookup}, size: size}
+}
+
+// forward makes the handler that does what f says.
+func (r *relay) forward(f Forward) (handler.Handler, error) {
+	topic := func(m queue.Message) string {
+		if f.Topic != "" {
+			return f.Topic
+		}
+		return m.Schema
+	}
+	if len(f.Bind) > 0 {
+		s, err := zmq.BindSender(zmq.SenderOptions{Pattern: f.Pattern, Binds: f.Bind, MaxMessage: r.size})
+		if err != nil {
+			return nil, err
+		}
+		r.senders = append(r.senders, s)
+		return handler.NewForward(f.name(), func(ctx context.Context, m queue.Message) error {
+			return s.Send(ctx, topic(m), m.Frame)
+		}), nil
+	}
+	carry := map[string]func(context.Context, queue.Message) error{
+		patternRequest: func(ctx context.Context, m queue.Message) error { return r.request(ctx, f.To, m) },
+		patternPush:    func(ctx context.Context, m queue.Message) error { return r.client.Push(ctx, f.To, m.Frame) },
+		patternPublish: func(ctx context.Context, m queue.Message) error {
+			return inTurn(f.To, func(to string) error { return r.client.Publish(ctx, to, topic(m), m.Frame) })
+		},
+		patternPair: func(ctx context.Context, m queue.Message) error {
+			return inTurn(f.To, func(to string) error {
+				_, err := r.client.Pair(ctx, to, m.Frame, nil)
+				return err
+			})
+		},
+	}[f.Pattern]
+	return handler.NewForward(f.name(), carry), nil
+}
+
+// inTurn tries endpoints in order of preference until one takes it.
+func inTurn(endpoints []string, try func(string) error) error {
+	var failures []error
+	for _, e := range endpoints {
+		err := try(e)
+		if err == nil {
+			return nil
+		}
+		failures = append(failures, err)
+	}
+	return errors.Join(failures...)
+}
+
+// request forwards with a receipt: what the next listener has, this one need
+// not send again, and what it refuses for good is refused here too.
+func (r *relay) request(ctx context.Context, to []string, m queue.Message) error {
+	return inTurn(to, func(endpoint string) error {
+		answer, err := r.client.Request(ctx, endpoint, m.Frame)
+		if err != nil {
+			return err
+		}
+		receipt, err := r.receipt(answer, m.MessageID)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%s: %w", endpoint, err)
+		case receipt.Status != message.Refused:
+			return nil
+		case receipt.Code == message.Busy:
+			return fmt.Errorf("%s is busy: %s", endpoint, receipt.Reason)
+		}
+		return handler.Permanent(fmt.Errorf("refused by %s: %s: %s", endpoint, receipt.Code, receipt.Reason))
+	})
+}
+
+// receipt reads the answer of the next listener, which must be one whose key
+// is trusted here.
+func (r *relay) receipt(answer []byte, id string) (message.Receipt, error) {
+	opened, err := r.opener.OpenListener(answer)
+	if err == nil && opened.Sender == "" {
+		err = errors.New("it is not signed")
+	}
+	if err != nil {
+		return message.Receipt{}, fmt.Errorf("the answer is no receipt of a listener whose key is trusted here: %w", err)
+	}
+	receipt, err := message.ParseReceipt(opened.Container)
+	if err == nil && opened.Container.MessageID != id && receipt.Status != message.Refused {
+		err = fmt.Errorf("the receipt is for message %s", opened.Container.MessageID)
+	}
+	return receipt, err
+}
+
+func (r *relay) close() error {
+	if r == nil {
+		return nil
+	}
+	errs := []error{r.client.Close()}
+	for _, s := range r.senders {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(errs...)
+}
