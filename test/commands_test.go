@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -98,6 +99,24 @@ func awaitText(file, text string) bool {
 	}
 	return false
 }
+
+// cmdFill puts the story's variables into files.
+//
+//	fill FILE...
+func cmdFill(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: fill FILE...")
+	}
+	for _, name := range args {
+		data, err := os.ReadFile(ts.MkAbs(name))
+		ts.Check(err)
+		text := variable.ReplaceAllStringFunc(string(data), func(v string) string { return ts.Getenv(v[1 : len(v)-1]) })
+		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600))
+	}
+}
+
+// variable is %NAME%: policy and shells leave it alone.
+var variable = regexp.MustCompile(`%[A-Z_]+%`)
 
 // cmdEventually runs a program again and again until it succeeds.
 //

@@ -52,6 +52,7 @@ func TestStories(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"agent":      cmdAgent,
 			"listener":   cmdListener,
+			"fill":       cmdFill,
 			"node":       cmdNode,
 			"port":       cmdPort,
 			"await":      cmdAwait,
