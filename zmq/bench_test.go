@@ -54,6 +54,21 @@ func BenchmarkFirstRequest(b *testing.B) {
 	}
 }
 
+// What a module pays for a hundred asynchronous requests: a new client, all at once, the end.
+func BenchmarkFirst100(b *testing.B) {
+	r := mustBind(b, ServerOptions{})
+	mustServe(b, r, echo)
+	for b.Loop() {
+		c := NewClient(ClientOptions{})
+		var all sync.WaitGroup
+		for range 100 {
+			all.Go(func() { ask(b, c, r.Endpoints()[0], "x") })
+		}
+		all.Wait()
+		c.Close()
+	}
+}
+
 // BenchmarkRouter is what one connection with a window of 256 requests gets through, answered in other goroutines.
 func BenchmarkRouter(b *testing.B) {
 	benchmarkRouter(b, ServerOptions{}, func(q Request) { q.Reply(q.Payload) })

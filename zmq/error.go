@@ -123,7 +123,7 @@ func (e *Error) and(err error) *Error {
 
 // unsent reports whether an error means that nothing has left this host.
 func unsent(err error) bool {
-	return err != nil && slices.Contains([]ErrorKind{Failed, Unresolvable, Unreachable, Silent, Handshake}, kindOf(err))
+	return err != nil && slices.Contains([]ErrorKind{Failed, Unresolvable, Unreachable, Silent, Handshake, NoSubscriber, Stuck}, kindOf(err))
 }
 
 // is reports whether libzmq or the system gave this error number.

@@ -113,6 +113,7 @@ func (r *requests) send() error {
 		case err != nil:
 			return fail(Failed, "send: %w", err)
 		default:
+			r.waiting[0] = nil // else the list would hold it
 			r.waiting = r.waiting[1:]
 			r.sent[c.id] = c
 			c.heard, c.strays = r.heard, r.strays

@@ -131,6 +131,39 @@ func TestOwnBothEnds(t *testing.T) {
 	}
 }
 
+// One client sends on, whatever listeners come and go (a listener's own forward does so for months).
+func TestClientOutlivesListeners(t *testing.T) {
+	c := newClient(t, ClientOptions{})
+	endpoint := freePort(t)
+	for range 3 {
+		for _, pattern := range []string{"publish", "push", "pair"} {
+			o := ServerOptions{Pattern: pattern, Binds: []string{endpoint}}
+			got := make(chan Request, 100)
+			stop := mustServe(t, mustBind(t, o), func(q Request) { q.Reply(q.Payload); got <- q })
+			for arrived := false; !arrived; { // once at most: the first may go to the listener before
+				var err error
+				switch pattern {
+				case "publish":
+					err = c.Publish(t.Context(), endpoint, "host", []byte("x"))
+				case "push":
+					err = c.Push(t.Context(), []string{endpoint}, []byte("x"))
+				case "pair":
+					_, err = c.Pair(t.Context(), endpoint, []byte("x"), is0("x"))
+				}
+				if err != nil {
+					t.Fatalf("%s: %v", pattern, err)
+				}
+				select {
+				case <-got:
+					arrived = true
+				case <-time.After(500 * time.Millisecond):
+				}
+			}
+			stop()
+		}
+	}
+}
+
 // A pair is answered, in another language too; who is second is not, and learns it.
 func TestPairServesOne(t *testing.T) {
 	r := mustBind(t, ServerOptions{Pattern: "pair"})

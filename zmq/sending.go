@@ -43,6 +43,7 @@ func (s *Sender) sendWaiting() (more zmq4.State, closed bool) {
 			err = fail(Failed, "send: %w", err)
 		}
 		s.waiting[0].done <- err
+		s.waiting[0] = nil // else the list would hold it
 		s.waiting = s.waiting[1:]
 	}
 	return zmq4.POLLIN, s.closed
