@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/webhuis/cfengine-messages/handler"
 	"github.com/webhuis/cfengine-messages/message"
 	"github.com/webhuis/cfengine-messages/queue"
 )
@@ -37,7 +38,7 @@ and every dead letter that carries it.`,
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			return withReader(f, func(r *queue.Reader) error {
-				return show(c.Context(), r, args[0], lines(c), asJSON)
+				return shows{r, args[0], lines(c), asJSON, f}.show(c.Context())
 			})
 		},
 	}
@@ -45,51 +46,97 @@ and every dead letter that carries it.`,
 	return c
 }
 
-func show(ctx context.Context, r *queue.Reader, id string, out io.Writer, asJSON bool) error {
-	stored, err := r.Messages(ctx, queue.Filter{MessageID: id, Limit: page})
+// shows is one run of show.
+type shows struct {
+	reader *queue.Reader
+	id     string
+	out    io.Writer
+	json   bool
+	flags  *flags
+}
+
+func (s shows) show(ctx context.Context) error {
+	stored, err := s.reader.Messages(ctx, queue.Filter{MessageID: s.id, Limit: page})
 	if err != nil {
 		return err
 	}
-	dead, err := deadWithID(ctx, r, id)
+	dead, err := deadWithID(ctx, s.reader, s.id)
 	if err != nil {
 		return err
 	}
 	if len(stored)+len(dead) == 0 {
-		return fmt.Errorf("no message %q is stored or was refused here: check the id, or ask the node whether it was sent (its promise says repaired or not_kept)", id)
+		return fmt.Errorf("no message %q is stored or was refused here: check the id, or ask the node whether it was sent (its promise says repaired or not_kept)", s.id)
 	}
 	for _, m := range stored {
-		if err := showStored(out, m, asJSON); err != nil {
+		if err := s.stored(m); err != nil {
 			return err
 		}
 	}
 	for _, d := range dead {
-		if err := showDead(out, d, asJSON); err != nil {
+		if err := showDead(s.out, d, s.json); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func showStored(out io.Writer, m queue.Message, asJSON bool) error {
+func (s shows) stored(m queue.Message) error {
 	line, err := newMessageLine(m)
 	if err != nil {
 		return err
 	}
-	// No truth and no handlers have a cursor in the queue yet, so nothing was
-	// applied.
-	shown := shownMessage{messageLine: line, Envelope: string(m.Frame), Truth: "pending", Handlers: []shownHandler{}}
-	if asJSON {
-		return writeJSON(out, shown)
+	handlers, err := handlersOf(s.flags, m)
+	if err != nil {
+		return err
 	}
-	return table(out, [][]string{
+	// No truth has a cursor in the queue yet, so nothing was applied.
+	shown := shownMessage{messageLine: line, Envelope: string(m.Frame), Truth: "pending", Handlers: handlers}
+	if s.json {
+		return writeJSON(s.out, shown)
+	}
+	rows := [][]string{
 		{"message", line.MessageID},
 		{"stored", fmt.Sprintf("position %d, %s", line.Position, line.ReceivedAt)},
 		{"sender", orText(m.Sender, "unsigned")},
 		{"peer", line.Peer + " (" + line.Pattern + ")"},
 		{"schema", line.Schema + " " + line.Version},
-		{"container", string(oneLine(line.Container))},
-		{"envelope", string(m.Frame)},
-	})
+	}
+	for _, h := range handlers {
+		rows = append(rows, []string{"handler", h.text()})
+	}
+	return table(s.out, append(rows, []string{"container", string(oneLine(line.Container))}, []string{"envelope", string(m.Frame)}))
+}
+
+// handlersOf tells how far the handlers of a message's schema are with it.
+func handlersOf(f *flags, m queue.Message) ([]shownHandler, error) {
+	config, err := f.load()
+	if err != nil {
+		return nil, err
+	}
+	cursors, err := handler.ReadCursors(config.State)
+	if err != nil {
+		return nil, err
+	}
+	shown := []shownHandler{}
+	for _, c := range cursors {
+		state := c.State(m.Position)
+		if c.Schema != m.Schema || state == handler.Earlier {
+			continue
+		}
+		h := shownHandler{Name: c.Name, State: string(state)}
+		if state == handler.Failing {
+			h.Tries, h.LastError = c.Tries, c.LastError
+		}
+		shown = append(shown, h)
+	}
+	return shown, nil
+}
+
+func (h shownHandler) text() string {
+	if h.LastError == "" {
+		return h.Name + ": " + h.State
+	}
+	return fmt.Sprintf("%s: %s, %d tries, last error: %s", h.Name, h.State, h.Tries, h.LastError)
 }
 
 // deadWithID goes through the dead letters, which are bounded, and opens
