@@ -1,6 +1,12 @@
 package main
 
-import "github.com/coreos/go-systemd/v22/daemon"
+import (
+	"log/slog"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/webhuis/cfengine-messages/message"
+)
 
 // What a running listener tells of its life, in the log and to systemd.
 
@@ -51,8 +57,15 @@ func (s *service) tellProblems() {
 }
 
 func (s *service) bye() {
-	n := s.listener.Counts()
-	s.log.Info("bye", "stored", n.Stored.Load(), "duplicate", n.Duplicate.Load(), "refused", n.Refused(), "not_kept", n.Unburied.Load())
+	counts := s.listener.Counts()
+	var refused []any
+	for _, code := range message.Codes {
+		if n := counts.Refused()[code]; n > 0 {
+			refused = append(refused, slog.Int64(string(code), n))
+		}
+	}
+	s.log.Info("bye", "stored", counts.Stored.Load(), "duplicate", counts.Duplicate.Load(),
+		slog.Group("refused", refused...), "not_kept", counts.Unburied.Load())
 }
 
 // notify tells systemd, where there is one; a failure is no reason to stop.
