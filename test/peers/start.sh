@@ -1,0 +1,5 @@
+#!/bin/sh
+# Runs a listener with the keys of a node; CONFIGURATION.log is its log.
+#
+# usage: start.sh CONFIGURATION NODE
+exec cf-messaged run --config "$1" --keys "$2/ppkeys" >"$1.log" 2>&1
