@@ -52,6 +52,7 @@ func (m *messages) depart(j job, p parcel) error {
 // resendWaiting takes up what earlier runs left: receipts that came too late
 // for them, and messages that nobody took.
 func (m *messages) resendWaiting() {
+	sweep(m.work.state(), m.now())
 	all, faults := waitingMessages(m.work.state())
 	for _, err := range faults {
 		m.flights.tell(promise.Error("Outbox: " + err.Error()))

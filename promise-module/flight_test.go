@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -117,6 +118,20 @@ func TestADamagedFileHoldsUpNothing(t *testing.T) {
 	}
 	if _, err := os.Stat(file); err == nil {
 		t.Error("what was delivered is still there")
+	}
+}
+
+// Another agent of this host may settle a message between the look at the
+// folder and the look at the file: that is nothing to be told.
+func TestAMessageThatIsSettledMeanwhileIsNoFault(t *testing.T) {
+	m := newNode(t)
+	file := filepath.Join(outboxFolder(m.work.state()), "2-gone.json")
+	mustWrite(t, file, nil)
+	if err := errors.Join(os.Remove(file), os.Symlink("nowhere", file)); err != nil {
+		t.Fatal(err)
+	}
+	if all, faults := waitingMessages(m.work.state()); len(all)+len(faults) > 0 {
+		t.Errorf("%+v, %v", all, faults)
 	}
 }
 

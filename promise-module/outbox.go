@@ -88,6 +88,9 @@ func waitingMessages(state string) (all []waiting, faults []error) {
 			continue
 		}
 		w, err := readWaiting(filepath.Join(folder, e.Name()))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // another agent of this host settled it
+		}
 		if err != nil {
 			faults = append(faults, err)
 			continue
