@@ -1,5 +1,7 @@
 package queue
 
+import "github.com/webhuis/cfengine-messages/sqlite"
+
 // Stats are counts since Open.
 type Stats struct {
 	Waiting      int   // put and not yet committed
@@ -64,7 +66,7 @@ func (q *Queue) checkpoint() {
 
 // watch declares the queue broken where it cannot go on after err.
 func (q *Queue) watch(err error) {
-	if err != nil && !recovers(err) {
+	if err != nil && !sqlite.Recovers(err) {
 		q.breakDown(err)
 	}
 }

@@ -69,11 +69,11 @@ func (w *writer) dropOldest() error {
 // there were. It may run in another process than the listener, which waits the
 // moment that it takes, or while none runs.
 func PurgeDeadLetters(ctx context.Context, folder string, ids []int64) (removed int64, err error) {
-	db, conn, err := open(ctx, folder, "rw")
+	conn, err := open(ctx, folder, "rw")
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, conn.Close(), db.Close()) }()
+	defer func() { err = errors.Join(err, conn.Close()) }()
 	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return 0, fmt.Errorf("queue: purging: %w", err)
 	}

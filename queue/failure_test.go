@@ -3,10 +3,8 @@ package queue
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 
 	"github.com/mattn/go-sqlite3"
@@ -131,31 +129,6 @@ func TestBroken(t *testing.T) {
 	}
 }
 
-func TestWhatAQueueRecoversFrom(t *testing.T) {
-	ioErr := func(extended sqlite3.ErrNoExtended, errno syscall.Errno) error {
-		return fmt.Errorf("committing: %w", sqlite3.Error{Code: sqlite3.ErrIoErr, ExtendedCode: extended, SystemErrno: errno})
-	}
-	for _, c := range []struct {
-		err  error
-		want bool
-	}{
-		{sqlite3.Error{Code: sqlite3.ErrFull}, true},
-		{sqlite3.Error{Code: sqlite3.ErrBusy}, true},
-		{ioErr(sqlite3.ErrIoErrSHMSize, syscall.ENOSPC), true},
-		{ioErr(sqlite3.ErrIoErrWrite, syscall.EDQUOT), true},
-		{ioErr(sqlite3.ErrIoErrWrite, syscall.EIO), false},
-		{ioErr(sqlite3.ErrIoErrFsync, syscall.EIO), false},
-		{ioErr(sqlite3.ErrIoErrFsync, syscall.ENOSPC), false}, // what was not written is gone
-		{sqlite3.Error{Code: sqlite3.ErrCorrupt}, false},
-		{sqlite3.Error{Code: sqlite3.ErrReadonly}, false}, // remounted after an error
-		{fs.ErrPermission, false},
-	} {
-		if got := recovers(c.err); got != c.want {
-			t.Errorf("%v: %t", c.err, got)
-		}
-	}
-}
-
 // The write lock held by another program is waited for, then an error, then over.
 func TestFileLockedByAnotherProgram(t *testing.T) {
 	folder := t.TempDir()
@@ -163,11 +136,10 @@ func TestFileLockedByAnotherProgram(t *testing.T) {
 	if err := q.writer.run("PRAGMA busy_timeout = 1"); err != nil {
 		t.Fatal(err)
 	}
-	db, other, err := open(t.Context(), folder, "rw")
+	other, err := open(t.Context(), folder, "rw")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
 	defer other.Close()
 	if _, err := other.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
 		t.Fatal(err)

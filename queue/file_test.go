@@ -19,7 +19,7 @@ func TestWriterIsDurable(t *testing.T) {
 			t.Errorf("%s is %s, %v, want %s", pragma, got, err, want)
 		}
 	}
-	_, purger, err := open(t.Context(), q.folder(), "rw")
+	purger, err := open(t.Context(), q.folder(), "rw")
 	if err != nil {
 		t.Fatal(err)
 	}

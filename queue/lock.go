@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/webhuis/cfengine-messages/sqlite"
 )
 
 const lockName = "lock"
@@ -47,16 +49,7 @@ func makeFolder(folder string) error {
 	if info.Mode().Perm()&0o002 != 0 {
 		return fmt.Errorf("%s can be written by everybody: chmod 700 %s", folder, folder)
 	}
-	return syncFolder(filepath.Dir(folder))
-}
-
-// syncFolder makes the entries of a folder survive a power failure.
-func syncFolder(folder string) error {
-	f, err := os.Open(folder)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
+	return sqlite.SyncFolder(filepath.Dir(folder))
 }
 
 func writeHolder(f *os.File) error {

@@ -2,13 +2,12 @@ package queue
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"sync/atomic"
 	"time"
+
+	"github.com/webhuis/cfengine-messages/sqlite"
 )
 
 // Reader reads a log, in any process that may write to its folder (SQLite keeps
@@ -19,8 +18,7 @@ import (
 type Reader struct {
 	Poll time.Duration // how often Wait looks; 100 ms, and more than 0
 
-	db   *sql.DB
-	conn *sql.Conn
+	conn *sqlite.Conn
 	seen atomic.Int64 // data_version that Wait returned for last
 
 	pageBytes int // maxBytes
@@ -29,38 +27,28 @@ type Reader struct {
 // OpenReader opens the log in folder for reading. The error is fs.ErrNotExist
 // where no listener has made one yet.
 func OpenReader(folder string) (*Reader, error) {
-	db, conn, err := open(context.Background(), folder, "ro")
+	conn, err := open(context.Background(), folder, "ro")
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{Poll: 100 * time.Millisecond, db: db, conn: conn, pageBytes: maxBytes}, nil
+	return &Reader{Poll: 100 * time.Millisecond, conn: conn, pageBytes: maxBytes}, nil
 }
 
 // open connects to a log that has been made already.
-func open(ctx context.Context, folder, mode string) (*sql.DB, *sql.Conn, error) {
+func open(ctx context.Context, folder, mode string) (*sqlite.Conn, error) {
 	folder, err := filepath.Abs(folder)
 	if err != nil {
-		return nil, nil, fmt.Errorf("queue: %w", err)
+		return nil, fmt.Errorf("queue: %w", err)
 	}
-	db, conn, err := connect(ctx, folder, mode)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("queue: there is none in %s yet, a listener makes it when it first runs: %w", folder, err)
-	}
+	conn, err := file.Open(ctx, folder, mode)
 	if err != nil {
-		return nil, nil, fmt.Errorf("queue: %w (it takes the rights of the listener's user)", err)
+		return nil, fmt.Errorf("queue: %w", err)
 	}
-	made, err := format(ctx, conn, folder)
-	if err == nil && made < len(formats) {
-		err = fmt.Errorf("%s has format %d, this program reads %d: start the listener once", filepath.Join(folder, fileName), made, len(formats))
-	}
-	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("queue: %w", err), conn.Close(), db.Close())
-	}
-	return db, conn, nil
+	return conn, nil
 }
 
 // Close releases the file.
-func (r *Reader) Close() error { return errors.Join(r.conn.Close(), r.db.Close()) }
+func (r *Reader) Close() error { return r.conn.Close() }
 
 // Wait returns when something was committed since it returned last; the first call
 // returns at once. So a loop of reading to the end and then waiting misses nothing.

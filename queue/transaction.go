@@ -1,10 +1,6 @@
 package queue
 
-import (
-	"fmt"
-
-	"github.com/mattn/go-sqlite3"
-)
+import "fmt"
 
 // checkpointPages is after how many 4 KiB pages in the WAL they are folded into
 // the file, about. With 1000, SQLite's own choice, one lone message in a hundred
@@ -48,23 +44,10 @@ func (w *writer) writeAll(batch []entry) error {
 	return nil
 }
 
-// rollBack undoes a transaction that failed for cause, where SQLite has not done so
-// itself, and returns cause. An error of its own is not wrapped: it is never one
-// that the queue recovers from.
+// rollBack undoes a transaction that failed for cause.
 func (w *writer) rollBack(cause error) error {
 	clear(w.senders) // some may have been numbered in this transaction
-	undone := false
-	err := w.conn.Raw(func(c any) error {
-		undone = c.(*sqlite3.SQLiteConn).AutoCommit()
-		return nil
-	})
-	if err == nil && !undone {
-		err = w.run("ROLLBACK")
-	}
-	if err != nil {
-		return fmt.Errorf("%v; rolling back: %v", cause, err)
-	}
-	return cause
+	return w.conn.RollBack(cause)
 }
 
 // checkpoint folds the WAL into the file when it has grown long. SQLite would do

@@ -18,18 +18,20 @@ var mayImport = map[string][]string{
 	"zmq":            {},
 	"hostkey":        {},
 	"schemas":        {},
-	"queue":          {},
+	"sqlite":         {},
+	"queue":          {"sqlite"},
+	"truth":          {"message", "schemas", "hostkey", "queue", "sqlite"},
 	"message":        {"schemas", "hostkey"},
 	"listener":       {"message", "schemas", "hostkey", "queue"},
 	"handler":        {"message", "queue"},
 	"promise-module": {"promise", "message", "schemas", "hostkey", "zmq"},
-	"cf-messaged":    {"listener", "handler", "message", "schemas", "hostkey", "queue", "zmq"},
+	"cf-messaged":    {"listener", "handler", "message", "schemas", "hostkey", "queue", "truth", "zmq"},
 }
 
 // outside are libraries that one package alone may import.
 var outside = map[string]string{
 	"github.com/pebbe/zmq4":        "zmq",
-	"github.com/mattn/go-sqlite3":  "queue",
+	"github.com/mattn/go-sqlite3":  "sqlite",
 	"filippo.io/bigmod":            "hostkey",
 	"github.com/spf13/cobra":       "cf-messaged",
 	"github.com/fsnotify/fsnotify": "hostkey",

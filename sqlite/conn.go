@@ -1,0 +1,77 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+// Conn is one connection to a file, with the statements that were prepared on it.
+type Conn struct {
+	*sql.Conn
+	db       *sql.DB
+	prepared []*sql.Stmt
+}
+
+func connect(ctx context.Context, dsn string) (*Conn, error) {
+	db, err := sql.Open("sqlite3", dsn)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return &Conn{Conn: conn, db: db}, nil
+}
+
+// Prepare prepares each text and puts it where its key points; Close closes them.
+func (c *Conn) Prepare(ctx context.Context, statements map[**sql.Stmt]string) error {
+	for at, text := range statements {
+		s, err := c.PrepareContext(ctx, text)
+		if err != nil {
+			return fmt.Errorf("preparing %s: %w", text, err)
+		}
+		*at = s
+		c.prepared = append(c.prepared, s)
+	}
+	return nil
+}
+
+// Run runs statements that give no rows.
+func (c *Conn) Run(text string) error {
+	_, err := c.ExecContext(context.Background(), text)
+	return err
+}
+
+// RollBack undoes a transaction that failed for cause, where SQLite has not done
+// so itself, and returns cause. An error of its own is not wrapped: it is never
+// one that is recovered from.
+func (c *Conn) RollBack(cause error) error {
+	undone := false
+	err := c.Raw(func(driver any) error {
+		undone = driver.(*sqlite3.SQLiteConn).AutoCommit()
+		return nil
+	})
+	if err == nil && !undone {
+		err = c.Run("ROLLBACK")
+	}
+	if err != nil {
+		return fmt.Errorf("%v; rolling back: %v", cause, err)
+	}
+	return cause
+}
+
+// Close closes the file. SQLite keeps it open while a statement is, and
+// database/sql does not close those of a sql.Conn.
+func (c *Conn) Close() error {
+	var problems []error
+	for _, s := range c.prepared {
+		problems = append(problems, s.Close())
+	}
+	return errors.Join(append(problems, c.Conn.Close(), c.db.Close())...)
+}
