@@ -93,7 +93,7 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"check", "--config", bad.config}, 1, "check: 1 found wrong"},
 		{[]string{"tail", "--config", good.config}, 1, "a listener makes it"},
 		{[]string{"check", "--config", broken.config}, 2, "unknown field"},
-		{[]string{"run", "--config", broken.config}, 2, "unknown field"},
+		{[]string{"run", "--config", broken.config}, 2, "cf-messaged: " + broken.config + ": [3:1] unknown field"},
 		{[]string{"run", "--config", broken.config, "--log-format", "json"}, 2, `"error":"` + broken.config},
 		{[]string{"run", "--log-format", "xml"}, 2, "expected text or json"},
 		{[]string{"run", "now"}, 2, "cf-messaged run --help"},

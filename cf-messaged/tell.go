@@ -22,8 +22,8 @@ func (s *service) ready() {
 }
 
 // reload takes over feeds, schemas and keys, and has handlers open their files
-// anew. What does not hold changes
-// nothing: the listener goes on with what it has.
+// anew. What does not hold changes nothing: the listener goes on with what it
+// has.
 func (s *service) reload() {
 	s.notify(daemon.SdNotifyReloading + "\n" + daemon.SdNotifyMonotonicUsec())
 	defer s.notify(daemon.SdNotifyReady)
