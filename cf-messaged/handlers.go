@@ -71,7 +71,7 @@ func (h Handler) name() string {
 	case h.File != "":
 		return "file " + h.File
 	case h.Forward != nil:
-		return h.Forward.name()
+		return "forward " + h.Forward.name()
 	}
 	return fmt.Sprintf("exec %q", h.Exec)
 }

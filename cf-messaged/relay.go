@@ -47,11 +47,12 @@ func (f Forward) check() error {
 	return nil
 }
 
+// name says where to; the handler puts "forward" before it.
 func (f Forward) name() string {
 	if len(f.Bind) > 0 {
-		return fmt.Sprintf("forward %s bound to %s", f.Pattern, strings.Join(f.Bind, ", "))
+		return fmt.Sprintf("%s bound to %s", f.Pattern, strings.Join(f.Bind, ", "))
 	}
-	return fmt.Sprintf("forward %s to %s", f.Pattern, strings.Join(f.To, ", "))
+	return fmt.Sprintf("%s to %s", f.Pattern, strings.Join(f.To, ", "))
 }
 
 // relay holds the connections that forwarding handlers share.
