@@ -61,7 +61,7 @@ func (r agentRuns) minus(base agentRuns) agentRuns {
 }
 
 func (s *stage) measureAgent(ctx context.Context) (agentFigures, error) {
-	l, err := s.startListener(ctx)
+	l, err := s.startListener(ctx, "request", "")
 	if err != nil {
 		return agentFigures{}, err
 	}
@@ -163,8 +163,7 @@ bundle agent __main__
 )
 
 // writePolicies gives the policies' files in the order none, messages,
-// commands, each accepted by cf-promises: cf-agent starts daemons on a policy
-// that it does not accept.
+// commands.
 func (s *stage) writePolicies(ctx context.Context, endpoint string) ([]string, error) {
 	client, err := filepath.Abs(filepath.Join(s.peers, "req_client.py"))
 	if err != nil {
@@ -173,14 +172,22 @@ func (s *stage) writePolicies(ctx context.Context, endpoint string) ([]string, e
 	fill := strings.NewReplacer("ENDPOINT", endpoint, "CLIENT", client)
 	var files []string
 	for i, promises := range []string{"", policyMessages, policyCommands} {
-		file := filepath.Join(s.node, "inputs", []string{"none.cf", "messages.cf", "commands.cf"}[i])
-		if err := os.WriteFile(file, []byte(policyHead+fill.Replace(promises)+"}\n"), 0o600); err != nil {
-			return nil, err
-		}
-		if _, err := s.output(ctx, "cf-promises", "-f", file); err != nil {
+		file, err := s.writePolicy(ctx, []string{"none", "messages", "commands"}[i], fill.Replace(promises))
+		if err != nil {
 			return nil, err
 		}
 		files = append(files, file)
 	}
 	return files, nil
+}
+
+// writePolicy writes promises into a policy of their own and has cf-promises
+// accept it: cf-agent starts daemons on one that it does not accept.
+func (s *stage) writePolicy(ctx context.Context, name, promises string) (file string, err error) {
+	file = filepath.Join(s.node, "inputs", name+".cf")
+	if err := os.WriteFile(file, []byte(policyHead+promises+"}\n"), 0o600); err != nil {
+		return "", err
+	}
+	_, err = s.output(ctx, "cf-promises", "-f", file)
+	return file, err
 }

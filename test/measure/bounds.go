@@ -37,16 +37,21 @@ func (l loadFigures) oneTurn(f ingestFigures) string {
 // no processor time from it.
 func (l loadFigures) bound(f ingestFigures, others float64) string {
 	s, n := l.Listener, float64(cores())
-	by := "Bound neither by the processors nor by the disk alone"
-	switch {
-	case s.Cores.Median > 0.85*n:
-		by = "Bound by the processors"
-	case s.Cores.Median+others > 0.85*n:
-		by = "Bound by the processors, of which other programs took their part"
-	case s.Commit.Median > 0.7*f.Disk.Rate.Median:
-		by = "Bound by the disk"
-	}
 	both := s.CPU.Median + s.Load.Median
 	return fmt.Sprintf("%s: listener %.1f + load %.1f CPU µs on %d cores allow %.0f/s; to the listener alone they allow %.0f/s.",
-		by, s.CPU.Median, s.Load.Median, cores(), n*1e6/both, n*1e6/s.CPU.Median)
+		s.bound(f.Disk, others), s.CPU.Median, s.Load.Median, cores(), n*1e6/both, n*1e6/s.CPU.Median)
+}
+
+// bound names what a server and its load use up.
+func (s serverFigures) bound(disk diskFigures, others float64) string {
+	n := float64(cores())
+	switch {
+	case s.Cores.Median > 0.85*n:
+		return "Bound by the processors"
+	case s.Cores.Median+others > 0.85*n:
+		return "Bound by the processors, of which other programs took their part"
+	case s.Commit.Median > 0.7*disk.Rate.Median:
+		return "Bound by the disk"
+	}
+	return "Bound neither by the processors nor by the disk alone"
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -19,6 +18,7 @@ type child struct {
 	cmd      *exec.Cmd
 	ended    chan struct{} // closed when the process has ended
 	endpoint string        // what it is bound to
+	log      string        // the file of its output
 }
 
 // bound finds the port: libzmq may write the address as one of IPv6.
@@ -39,12 +39,12 @@ func startChild(cmd *exec.Cmd, log string) (*child, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	c := &child{cmd: cmd, ended: make(chan struct{})}
+	c := &child{cmd: cmd, ended: make(chan struct{}), log: log}
 	go func() {
 		_ = cmd.Wait() // what it ended with is told by its log
 		close(c.ended)
 	}()
-	if c.endpoint = c.awaitEndpoint(log); c.endpoint == "" {
+	if c.endpoint = c.awaitEndpoint(); c.endpoint == "" {
 		c.stop()
 		text, _ := os.ReadFile(log)
 		return nil, fmt.Errorf("%s is not ready after %v:\n%s", filepath.Base(cmd.Path), patience, text)
@@ -52,9 +52,9 @@ func startChild(cmd *exec.Cmd, log string) (*child, error) {
 	return c, nil
 }
 
-func (c *child) awaitEndpoint(log string) string {
+func (c *child) awaitEndpoint() string {
 	for end := time.Now().Add(patience); time.Now().Before(end); {
-		text, _ := os.ReadFile(log)
+		text, _ := os.ReadFile(c.log)
 		if found := bound.FindSubmatch(text); found != nil {
 			return "tcp://127.0.0.1:" + string(found[1])
 		}
@@ -100,43 +100,3 @@ func (c *child) cpu() (time.Duration, error) {
 
 // tick is the unit of times in /proc: USER_HZ is 100 on every Linux.
 const tick = 10 * time.Millisecond
-
-// listener is a cf-messaged with an empty queue.
-type listener struct {
-	*child
-	state string
-}
-
-// listenerConfig serves the nodes' signed messages and the bare ones of the
-// first client.
-const listenerConfig = `listeners:
-  - pattern: request
-    bind: [tcp://127.0.0.1:0]
-feeds:
-  host:
-    from: trusted
-    unsigned: true
-`
-
-func (s *stage) startListener(ctx context.Context) (*listener, error) {
-	dir, err := os.MkdirTemp(s.dir, "listener-")
-	if err != nil {
-		return nil, err
-	}
-	config := filepath.Join(dir, "cf-messaged.yaml")
-	if err := os.WriteFile(config, []byte(listenerConfig), 0o600); err != nil {
-		return nil, err
-	}
-	l := &listener{state: filepath.Join(dir, "state")}
-	program := filepath.Join(s.bin, "cf-messaged")
-	cmd := exec.CommandContext(ctx, program, "run", "--config", config, "--state", l.state, "--keys", s.keys())
-	l.child, err = startChild(cmd, filepath.Join(dir, "log"))
-	return l, err
-}
-
-// remove ends the listener and frees the disk; what it cannot remove now, the
-// stage does at its end.
-func (l *listener) remove() {
-	l.stop()
-	_ = os.RemoveAll(filepath.Dir(l.state))
-}

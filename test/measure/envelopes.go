@@ -32,6 +32,20 @@ func (e envelopes) first(n int) envelopes {
 	return envelopes{ids: e.ids[:n], frames: e.frames[:n]}
 }
 
+// signed gives the envelopes of all loads, which are made when the first one
+// wants them.
+func (s *stage) signed(ctx context.Context) (envelopes, error) {
+	if len(s.envelopes.frames) > 0 {
+		return s.envelopes, nil
+	}
+	pairs, err := s.makeSenders()
+	if err != nil {
+		return envelopes{}, err
+	}
+	s.envelopes, err = s.signAll(ctx, pairs)
+	return s.envelopes, err
+}
+
 // makeSenders makes key pairs that the listeners trust.
 func (s *stage) makeSenders() ([]*hostkey.Pair, error) {
 	pairs := make([]*hostkey.Pair, senders)

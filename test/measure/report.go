@@ -7,13 +7,16 @@ import (
 	"strings"
 )
 
-// report is everything that was measured.
+// report is everything that was measured; a part that was not is nil.
 type report struct {
-	Plan    plan          `json:"plan"`
-	Machine machine       `json:"machine"`
-	Agent   agentFigures  `json:"agent"`
-	Start   startFigures  `json:"start"`
-	Ingest  ingestFigures `json:"ingest"`
+	Plan     plan             `json:"plan"`
+	Machine  machine          `json:"machine"`
+	Agent    *agentFigures    `json:"agent,omitempty"`
+	Start    *startFigures    `json:"start,omitempty"`
+	Ingest   *ingestFigures   `json:"ingest,omitempty"`
+	Patterns *patternsFigures `json:"patterns,omitempty"`
+	Latency  *latencyFigures  `json:"latency,omitempty"`
+	Many     *manyFigures     `json:"many,omitempty"`
 }
 
 func (r report) writeJSON(to io.Writer) error {
@@ -27,9 +30,21 @@ func (r report) writeJSON(to io.Writer) error {
 func (r report) writeText(to io.Writer) error {
 	var b strings.Builder
 	r.Machine.write(&b)
-	r.Agent.write(&b)
-	r.Start.write(&b)
-	r.Ingest.write(&b, r.Machine)
+	for _, part := range []struct {
+		measured bool
+		write    func()
+	}{
+		{r.Agent != nil, func() { r.Agent.write(&b) }},
+		{r.Start != nil, func() { r.Start.write(&b) }},
+		{r.Ingest != nil, func() { r.Ingest.write(&b, r.Machine) }},
+		{r.Patterns != nil, func() { r.Patterns.write(&b, r.Machine) }},
+		{r.Latency != nil, func() { r.Latency.write(&b) }},
+		{r.Many != nil, func() { r.Many.write(&b) }},
+	} {
+		if part.measured {
+			part.write()
+		}
+	}
 	_, err := io.WriteString(to, b.String())
 	return err
 }

@@ -18,6 +18,8 @@ type stage struct {
 	dir   string
 	agent string // folder of cf-agent
 	node  string // the node's work directory
+
+	envelopes envelopes // once they are signed
 }
 
 func openStage(ctx context.Context, o options) (*stage, error) {

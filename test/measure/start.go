@@ -1,11 +1,7 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"fmt"
-	"io"
-	"strings"
 	"time"
 )
 
@@ -36,38 +32,14 @@ func (s *stage) measureStart(ctx context.Context) (startFigures, error) {
 	return f, nil
 }
 
-// startModule does what cf-agent does before the first promise: it starts the
-// module, says who it is, and reads the answer.
+// startModule tells how long the module takes until its header is read.
 func (s *stage) startModule(ctx context.Context) (time.Duration, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	cmd := s.command(ctx, s.module())
-	in, err := cmd.StdinPipe()
+	c, err := s.converse(ctx)
 	if err != nil {
 		return 0, err
 	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return 0, err
-	}
-	began := time.Now()
-	if err := cmd.Start(); err != nil {
-		return 0, err
-	}
-	_, err = io.WriteString(in, "cf-agent 3.21.0 v1\n\n")
-	header := ""
-	if err == nil {
-		header, err = bufio.NewReader(out).ReadString('\n')
-	}
-	took := time.Since(began)
-	in.Close()
-	if ended := cmd.Wait(); err == nil {
-		err = ended
-	}
-	if err == nil && !strings.HasPrefix(header, "messages_promise_module ") {
-		err = fmt.Errorf("it answered the header with %q", header)
-	}
-	return took, err
+	took := time.Since(c.began)
+	return took, c.end()
 }
 
 func (s *stage) startNothing(ctx context.Context) (time.Duration, error) {

@@ -29,6 +29,15 @@ func median(sorted []float64) float64 {
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
+// mean is what figures that add up are on average.
+func mean(figures []float64) float64 {
+	sum := 0.0
+	for _, f := range figures {
+		sum += f
+	}
+	return sum / float64(len(figures))
+}
+
 // quantile is the smallest figure that at least the share q of all do not
 // exceed; 0 where there are none.
 func quantile(sorted []float64, q float64) float64 {

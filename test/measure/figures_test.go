@@ -1,0 +1,51 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestRateIn(t *testing.T) {
+	if rate, err := rateIn("tcp://127.0.0.1:4711\nseconds 0.250000\n", 1000); err != nil || rate != 4000 {
+		t.Errorf("1000 messages in 0.25 s: %v/s, %v", rate, err)
+	}
+	if _, err := rateIn("tcp://127.0.0.1:4711\n", 1000); err == nil {
+		t.Error("no time was written, and that is no error")
+	}
+}
+
+func TestAimOfMany(t *testing.T) {
+	f := manyFigures{One: runFigures{Wall: spread{Median: 60}}, Append: spread{Median: 0.5}}
+	if f.aim() != 145 {
+		t.Errorf("twice 60 ms and 50 fsyncs of 0.5 ms: %v ms, expected 145", f.aim())
+	}
+}
+
+func TestManyPromises(t *testing.T) {
+	text := manyPromises(50, "async_request", "tcp://127.0.0.1:1")
+	for _, want := range []string{`"message_01"`, `"message_50"`, `"uqhost":"x2gvdt0050"`, `to => "tcp://127.0.0.1:1"`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s is not in\n%s", want, text)
+		}
+	}
+	if n := strings.Count(text, `pattern => "async_request"`); n != 50 {
+		t.Errorf("%d promises, expected 50", n)
+	}
+}
+
+func TestShareThatArrived(t *testing.T) {
+	r := patternRounds{raw: []float64{1000}, loadRounds: loadRounds{
+		listener: []loadRun{{sent: 100, has: 90, took: 1e9}}, echo: []loadRun{{sent: 180, has: 180, took: 1e9}},
+	}}
+	f := r.figures(patterns[2])
+	if f.Arrived.Median != 0.9 || f.Listener.Rate.Median != 90 || f.ToEcho != 0.5 || f.ToRaw != 0.09 {
+		t.Errorf("90 of 100 arrived in a second, beside 180 and 1000: %+v", f)
+	}
+}
+
+func TestUnknownPart(t *testing.T) {
+	_, err := parseOptions([]string{"--quick", "many", "pattern"})
+	if err == nil || !strings.Contains(err.Error(), "patterns") {
+		t.Errorf("the part pattern: %v, expected an error that names patterns", err)
+	}
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// plan is how much is measured; each number bounds the time of its part.
+type plan struct {
+	AgentRounds   int `json:"agent_rounds"` // each runs three policies once
+	Starts        int `json:"starts"`       // of the module, and as many of a process that does nothing
+	Messages      int `json:"messages"`     // signed beforehand, sent anew to the empty listener of each round
+	LoadRounds    int `json:"load_rounds"`
+	PatternRounds int `json:"pattern_rounds"`
+	Publications  int `json:"publications"` // each way, to each handler
+	ManyRounds    int `json:"many_rounds"`  // each runs three policies once
+
+	signing time.Duration // with fewer messages then
+	load    time.Duration // of one listener under one load
+	pattern time.Duration // of one listener under the load of one pattern
+	disk    time.Duration // of one look at the disk
+}
+
+var (
+	full = plan{
+		AgentRounds: 21, Starts: 200, Messages: 40_000, LoadRounds: 3, PatternRounds: 3, Publications: 40, ManyRounds: 11,
+		signing: 30 * time.Second, load: 3 * time.Second, pattern: 2 * time.Second, disk: time.Second,
+	}
+	short = plan{
+		AgentRounds: 5, Starts: 60, Messages: 8_000, LoadRounds: 1, PatternRounds: 1, Publications: 10, ManyRounds: 3,
+		signing: 8 * time.Second, load: 2 * time.Second, pattern: time.Second, disk: time.Second / 2,
+	}
+)
+
+// part is a section of the report.
+type part struct {
+	name    string
+	subject string // for an error
+	measure func(*stage, context.Context, *report) error
+}
+
+var parts = []part{
+	{"agent", "runs of cf-agent", func(s *stage, ctx context.Context, r *report) error { return into(&r.Agent, ctx, s.measureAgent) }},
+	{"start", "the module's start", func(s *stage, ctx context.Context, r *report) error { return into(&r.Start, ctx, s.measureStart) }},
+	{"ingest", "the listener under load", func(s *stage, ctx context.Context, r *report) error { return into(&r.Ingest, ctx, s.measureIngest) }},
+	{"patterns", "the patterns", func(s *stage, ctx context.Context, r *report) error {
+		return into(&r.Patterns, ctx, s.measurePatterns)
+	}},
+	{"latency", "one publication", func(s *stage, ctx context.Context, r *report) error { return into(&r.Latency, ctx, s.measureLatency) }},
+	{"many", "many promises", func(s *stage, ctx context.Context, r *report) error { return into(&r.Many, ctx, s.measureMany) }},
+}
+
+// into keeps the figures of a part that was measured.
+func into[T any](figures **T, ctx context.Context, measure func(context.Context) (T, error)) error {
+	f, err := measure(ctx)
+	*figures = &f
+	return err
+}
+
+func partNames() string {
+	var names []string
+	for _, p := range parts {
+		names = append(names, p.name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// measure takes one part after the other.
+func (s *stage) measure(ctx context.Context) (report, error) {
+	r := report{Plan: s.plan}
+	var err error
+	before := busyTime()
+	if r.Machine, err = s.machine(ctx); err != nil {
+		return r, err
+	}
+	for _, p := range parts {
+		if len(s.parts) > 0 && !slices.Contains(s.parts, p.name) {
+			continue
+		}
+		if err := p.measure(s, ctx, &r); err != nil {
+			return r, fmt.Errorf("%s: %w", p.subject, err)
+		}
+	}
+	r.Machine.OtherCores = before.others()
+	return r, nil
+}
+
+// cores is how many processors there are to share.
+func cores() int { return runtime.NumCPU() }
