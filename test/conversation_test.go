@@ -17,8 +17,7 @@ import (
 )
 
 // conversation is one run of an agent as the module sees it: a process that is
-// started, asked on stdin, and told to end (facts of the promise protocol:
-// policy/README.md of CFEngine's own tests need no agent either).
+// started, asked on stdin, and told to end.
 type conversation struct {
 	cmd     *exec.Cmd
 	in      io.WriteCloser
@@ -38,7 +37,7 @@ type said struct {
 
 func (s said) text() string { return strings.Join(s.Logs, "\n") }
 
-// converse starts the module of a node and exchanges headers. Everything that
+// converse starts the module of a node; greet is to come first. Everything that
 // is said afterwards, to the end, has to be said within twice patience. It is
 // to be ended with end, whatever becomes of it.
 func converse(work string) (*conversation, error) {

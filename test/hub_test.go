@@ -30,10 +30,10 @@ type hub struct {
 	ended chan error
 }
 
-// newHub lays out a listener with these sockets: a name, such as "pair 2",
-// begins with its pattern. options go into each socket's part of the
-// configuration.
-func newHub(t *testing.T, options string, sockets ...string) *hub {
+// newHub lays out a listener with these sockets, each on a port of its own: a
+// name, such as "pair 2", begins with the pattern. Of publications it wants
+// those of hosts.
+func newHub(t *testing.T, sockets ...string) *hub {
 	t.Helper()
 	bin, dir := needPrograms(t), t.TempDir()
 	h := &hub{bin: bin, dir: dir, state: dir + "/state", config: dir + "/hub.yaml", log: dir + "/listener.log", endpoints: map[string]string{}}
@@ -45,8 +45,8 @@ func newHub(t *testing.T, options string, sockets ...string) *hub {
 		h.endpoints[name] = "tcp://127.0.0.1:" + steadyPort(t)
 		pattern, _, _ := strings.Cut(name, " ")
 		text += fmt.Sprintf("  - pattern: %s\n    bind: [%q]\n", pattern, h.endpoints[name])
-		if pattern == "publish" && options != "" {
-			text += "    " + options + "\n"
+		if pattern == "publish" {
+			text += "    subscribe: [host]\n"
 		}
 	}
 	if err := os.WriteFile(h.config, []byte(text), 0o600); err != nil {

@@ -28,7 +28,7 @@ func killsEach() int {
 // promises' results and the nodes' counters. Before that nobody is killed, and
 // nothing may be lost at all.
 func TestLoss(t *testing.T) {
-	h := newHub(t, "subscribe: [host]", "request", "publish", "push", "pair", "pair with receipt")
+	h := newHub(t, "request", "publish", "push", "pair", "pair with receipt")
 	var speakers []*speaker
 	for _, name := range []string{"request", "async_request", "publish", "push", "pair", "pair with receipt"} {
 		speakers = append(speakers, newSpeaker(t, h, name))
@@ -153,7 +153,7 @@ func awaitLast(h *hub, s *speaker) error {
 			}
 		}
 	}
-	return fmt.Errorf("message number %d, the last one, is lost although nobody was killed", s.counter)
+	return fmt.Errorf("message number %d, the last one, is lost, and nobody was killed", s.counter)
 }
 
 // stored reads what the queue holds of one sender.

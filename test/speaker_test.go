@@ -31,6 +31,7 @@ type speaker struct {
 	usual    time.Duration        // of a run that nobody cuts short
 
 	patience time.Duration // of a promise, for one attempt
+	filler   int           // bytes that make messages large
 
 	runs, kills int
 	torn        int // files that were being written when the module was killed
@@ -118,7 +119,7 @@ func (s *speaker) promise(c *conversation) (*promised, error) {
 	attributes["message_id"] = id
 	attributes["timeout"] = strconv.Itoa(int(s.patience.Seconds()))
 	attributes["retries"] = strconv.Itoa(rand.N(3))
-	attributes["content"] = `{"uqhost": "` + id + `"}`
+	attributes["content"] = fmt.Sprintf(`{"uqhost": "%s", "site": {"filler": "%s"}}`, id, strings.Repeat("x", s.filler))
 	if !s.receipted {
 		s.open = s.open[1:]
 	}

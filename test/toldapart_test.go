@@ -37,7 +37,7 @@ var allPatterns = []string{"request", "async_request", "publish", "push", "pair"
 // TestToldApart lets promises of every pattern meet every sort of peer that
 // takes no message: each ends in time, in one line that says which it was.
 func TestToldApart(t *testing.T) {
-	h := newHub(t, "subscribe: [host]", "request", "publish", "push", "pair")
+	h := newHub(t, "request", "publish", "push", "pair")
 	work, _ := h.newNode(t, "node of all")
 	h.start(t)
 	var all sync.WaitGroup
@@ -129,7 +129,7 @@ func linesOf(level string, s said) []string {
 // TestSecondPairPeer: while one node has the pair, another one that wants a
 // receipt is told so, the first goes on, and after it the other has its turn.
 func TestSecondPairPeer(t *testing.T) {
-	h := newHub(t, "", "pair")
+	h := newHub(t, "pair")
 	work, _ := h.newNode(t, "node")
 	h.start(t)
 	attributes := attributesOf("pair with receipt", h.endpoints["pair"])

@@ -1,0 +1,108 @@
+package test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestListenerStandsStill stops a listener (SIGSTOP) while nodes hand over more
+// than the system's buffers take. Where it goes on in time, the end of a run
+// waits for that and nothing is lost. Where it does not, the end comes all the
+// same, says what was lost, and the listener shows as many gaps.
+func TestListenerStandsStill(t *testing.T) {
+	patterns := []string{"publish", "push", "pair"}
+	h := newHub(t, patterns...)
+	var speakers []*speaker
+	for _, p := range patterns {
+		s := newSpeaker(t, h, p)
+		s.patience = patience / 3
+		speakers = append(speakers, s)
+	}
+	h.start(t)
+	for _, goesOn := range []bool{true, false} {
+		standStill(t, h, speakers, goesOn)
+	}
+	for _, s := range speakers {
+		err := s.run(1, nil)
+		if err = errors.Join(err, awaitLast(h, s)); err != nil {
+			t.Fatalf("%s: %v", s.name, err)
+		}
+	}
+	h.stop(t)
+	for _, s := range speakers {
+		t.Run(s.name, func(t *testing.T) { s.count(t, h) })
+	}
+}
+
+// standStill is one run of each speaker, in the midst of which the listener is
+// stopped. It goes on while they end, or when they have ended.
+func standStill(t *testing.T, h *hub, speakers []*speaker, goesOn bool) {
+	t.Helper()
+	signal := func(s syscall.Signal) {
+		if err := h.cmd.Process.Signal(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var runs []*conversation
+	for _, s := range speakers {
+		c, err := converse(s.work)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.kill()
+		err = c.greet()
+		if err = errors.Join(err, s.say(c, 1, 0)); err != nil {
+			t.Fatalf("%s: %v", s.name, err)
+		}
+		runs = append(runs, c)
+	}
+	signal(syscall.SIGSTOP)
+	for i, s := range speakers {
+		if err := s.say(runs[i], 10, 500_000); err != nil {
+			t.Fatalf("%s: %v", s.name, err)
+		}
+	}
+	var ends sync.WaitGroup
+	for i, s := range speakers {
+		ends.Go(func() {
+			last, err := runs[i].terminate()
+			if err = errors.Join(err, runs[i].end()); err != nil {
+				t.Errorf("%s: %v", s.name, err)
+			}
+			told := strings.Contains(last.text(), "log_error=Handed over, and not taken in time: "+s.attributes["to"])
+			if told == goesOn {
+				t.Errorf("%s, the listener goes on %t: the last words are %q", s.name, goesOn, last.Logs)
+			}
+		})
+	}
+	if goesOn {
+		time.Sleep(200 * time.Millisecond) // the ends are waiting
+		signal(syscall.SIGCONT)
+	}
+	ends.Wait()
+	signal(syscall.SIGCONT)
+	for _, s := range speakers {
+		if goesOn {
+			if err := awaitLast(h, s); err != nil {
+				t.Errorf("%s: %v", s.name, err)
+			}
+		}
+	}
+}
+
+// say makes promises that are kept at once.
+func (s *speaker) say(c *conversation, count, filler int) error {
+	s.filler = filler
+	defer func() { s.filler = 0 }()
+	for range count {
+		if p, err := s.promise(c); err != nil || p.result != repaired {
+			return fmt.Errorf("%+v, %w", p, err)
+		}
+	}
+	return nil
+}
