@@ -4,7 +4,7 @@
 #
 # usage: keeper.sh PID_FILE
 end() {
-  pid=$(cat "$1" 2>/dev/null) && kill "$pid" 2>/dev/null && timeout 30 tail --pid="$pid" -f /dev/null
+  pid=$(cat "$1" 2>/dev/null) && kill "$pid" 2>/dev/null && timeout 30 tail -s 0.2 --pid="$pid" -f /dev/null
   exit 0
 }
 trap 'end "$1"' INT TERM
