@@ -1,0 +1,142 @@
+package truth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/webhuis/cfengine-messages/queue"
+	"github.com/webhuis/cfengine-messages/sqlite"
+)
+
+// lookEvery bounds how often the queue is looked into: a crowd of commits shares
+// a transaction, and a lone one is applied at once.
+const lookEvery = 5 * time.Millisecond
+
+// open opens one truth file of folder, without its lock and its goroutine.
+func open(folder string, f sqlite.File, o Options) (*Truth, error) {
+	if o.Schemas == nil {
+		return nil, errors.New("Options.Schemas is required")
+	}
+	reader, err := queue.OpenReader(folder)
+	if err != nil {
+		return nil, err
+	}
+	w, err := openWriter(folder, f)
+	if err != nil {
+		return nil, errors.Join(err, reader.Close())
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	t := &Truth{
+		options: o.withDefaults(), queue: reader, writer: w, ctx: ctx, cancel: cancel,
+		woken: make(chan struct{}, 1), ended: make(chan struct{}), moved: make(chan struct{}),
+	}
+	if err = w.setSchemas(o.Schemas); err == nil {
+		t.status, err = w.status()
+	}
+	if err == nil {
+		err = t.checkQueue(filepath.Join(folder, f.Name))
+	}
+	if err != nil {
+		return nil, errors.Join(err, t.release())
+	}
+	return t, nil
+}
+
+// checkQueue sees that the file was made of this queue: the message applied last
+// is where it was.
+func (t *Truth) checkQueue(path string) error {
+	position, id, err := t.writer.position()
+	if err != nil || position == 0 {
+		return err
+	}
+	last, err := t.queue.Messages(t.ctx, queue.Filter{After: position - 1, Limit: 1})
+	if err == nil && (len(last) == 0 || last[0].Position != position || last[0].MessageID != id) {
+		err = fmt.Errorf("%s was made of another queue (it has applied message %s at position %d, which is not there): remove it, or run cf-messaged rebuild", path, id, position)
+	}
+	return err
+}
+
+// run is the projector.
+func (t *Truth) run() {
+	defer close(t.ended)
+	for t.ctx.Err() == nil {
+		began := time.Now()
+		applied, err := t.step()
+		switch {
+		case err != nil:
+			t.fail(err)
+			t.pause(t.options.Backoff, nil)
+			continue
+		case applied == 0:
+			t.pause(t.options.Poll, t.woken)
+		case applied < t.options.Batch:
+			t.pause(lookEvery-time.Since(began), nil)
+		}
+		t.recovered()
+	}
+}
+
+// pause waits for d, or less where it is woken or closed.
+func (t *Truth) pause(d time.Duration, woken <-chan struct{}) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-woken:
+	case <-t.ctx.Done():
+	}
+}
+
+// step applies one batch, and returns how many messages it held.
+func (t *Truth) step() (int, error) {
+	messages, err := t.queue.Messages(t.ctx, queue.Filter{After: t.Status().Position, Limit: t.options.Batch})
+	if err != nil || len(messages) == 0 {
+		return 0, err
+	}
+	t.writing.Lock()
+	skipped, err := t.writer.apply(messages)
+	t.writing.Unlock()
+	if err != nil {
+		return 0, err
+	}
+	for _, s := range skipped {
+		t.options.Log.Warn("message not in the truth", "position", s.position, "reason", s.reason)
+	}
+	t.advance(messages[len(messages)-1].Position, int64(len(skipped)))
+	return len(messages), nil
+}
+
+func (t *Truth) advance(position, skipped int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.status.Position = position
+	t.status.Skipped += skipped
+	close(t.moved)
+	t.moved = make(chan struct{})
+}
+
+func (t *Truth) fail(err error) {
+	if t.ctx.Err() != nil {
+		return // Close cut the reading off
+	}
+	t.mu.Lock()
+	first := t.status.Trouble == ""
+	t.status.Trouble = err.Error()
+	t.mu.Unlock()
+	if first {
+		t.options.Log.Error("the truth is held up, and tried again", "error", err)
+	}
+}
+
+func (t *Truth) recovered() {
+	t.mu.Lock()
+	was := t.status.Trouble
+	t.status.Trouble = ""
+	t.mu.Unlock()
+	if was != "" {
+		t.options.Log.Info("the truth goes on", "was", was)
+	}
+}

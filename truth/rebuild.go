@@ -1,0 +1,97 @@
+package truth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/webhuis/cfengine-messages/sqlite"
+)
+
+// Rebuild makes the truth of a listener's state folder anew from its queue, and
+// puts it in the place of the old one, which is there until the end. No listener
+// may run on the folder (ErrLocked). progress may be nil; it is told of messages
+// done after each batch, and of how many there are.
+func Rebuild(ctx context.Context, folder string, o Options, progress func(done, total int64)) error {
+	folder, err := filepath.Abs(folder)
+	if err != nil {
+		return fmt.Errorf("truth: %w", err)
+	}
+	lock, err := lockTruth(folder)
+	if err != nil {
+		return fmt.Errorf("truth: %w", err)
+	}
+	if progress == nil {
+		progress = func(int64, int64) {}
+	}
+	fresh := file
+	fresh.Name += ".new"
+	err = removeFile(folder, fresh.Name) // what an earlier one left that was killed
+	if err == nil {
+		err = build(ctx, folder, fresh, o, progress)
+	}
+	if err == nil {
+		err = replace(folder, fresh.Name)
+	} else {
+		err = errors.Join(err, removeFile(folder, fresh.Name))
+	}
+	if err = errors.Join(err, lock.Close()); err != nil {
+		return fmt.Errorf("truth: rebuilding: %w", err)
+	}
+	return nil
+}
+
+// build applies the whole queue to a fresh file.
+func build(ctx context.Context, folder string, f sqlite.File, o Options, progress func(done, total int64)) error {
+	t, err := open(folder, f, o)
+	if err != nil {
+		return err
+	}
+	defer t.cancel()
+	return errors.Join(t.applyAll(ctx, progress), t.release())
+}
+
+func (t *Truth) applyAll(ctx context.Context, progress func(done, total int64)) error {
+	for ctx.Err() == nil {
+		applied, err := t.step()
+		if err != nil || applied == 0 {
+			return err
+		}
+		counts, err := t.queue.Counts(ctx)
+		if err != nil {
+			return err
+		}
+		first := counts.Last - counts.Messages
+		progress(t.Status().Position-first, counts.Messages)
+	}
+	return ctx.Err()
+}
+
+// replace puts a complete file in the place of the truth. The old one goes first,
+// and its WAL with it: SQLite would take that for the new one's. Killed in
+// between, there is none, and the next Open makes one from the queue.
+func replace(folder, fresh string) error {
+	if _, err := os.Stat(filepath.Join(folder, fresh+"-wal")); !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(errors.New("the new file is open elsewhere: close it and rebuild again"), err)
+	}
+	if err := removeFile(folder, fileName); err != nil {
+		return err
+	}
+	if err := os.Rename(filepath.Join(folder, fresh), filepath.Join(folder, fileName)); err != nil {
+		return err
+	}
+	return sqlite.SyncFolder(folder)
+}
+
+// removeFile removes a file and what SQLite keeps beside it.
+func removeFile(folder, name string) error {
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(filepath.Join(folder, name+suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,119 @@
+package truth
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Value is what is, or was, true of an entity, with where that comes from.
+type Value struct {
+	Schema, Entity string
+	Content        json.RawMessage // the very bytes of the container
+	Sender         string          // key digest; "" when unsigned
+	MessageID      string
+	Version        string    // of the schema
+	IssuedAt       time.Time // zero when unsigned
+	Seq            uint64
+	ReceivedAt     time.Time
+	Position       int64     // in the queue
+	From           time.Time // when it was said; of what is unsigned, when it was received
+	Until          time.Time // when something newer was said; zero while it holds
+}
+
+// Latest returns what is true of an entity, or ErrNotFound.
+func (r *Reader) Latest(ctx context.Context, schema, entity string) (Value, error) {
+	ctx, cancel := r.bounded(ctx)
+	defer cancel()
+	v, err := scanValue(r.latest.QueryRowContext(ctx, schema, entity))
+	if errors.Is(err, sql.ErrNoRows) {
+		return Value{}, fmt.Errorf("%w: schema %s, entity %s", ErrNotFound, schema, entity)
+	}
+	if err != nil {
+		return Value{}, fmt.Errorf("truth: reading: %w", err)
+	}
+	return v, nil
+}
+
+// History returns all that was ever said about an entity, the oldest first, in the
+// order in which it was said; the last one is what is true. A message that came
+// late stands where it belongs.
+func (r *Reader) History(ctx context.Context, schema, entity string) ([]Value, error) {
+	const of = " WHERE schema = ?1 AND entity = ?2"
+	all, err := collect(ctx, r, func(rows *sql.Rows) (Value, error) { return scanValue(rows) },
+		"SELECT "+columns+" FROM main._history"+of+" UNION ALL SELECT "+columns+" FROM main._latest"+of+
+			` ORDER BY "from", tie, position`, schema, entity)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%w: schema %s, entity %s", ErrNotFound, schema, entity)
+	}
+	for i := range all[1:] {
+		all[i].Until = all[i+1].From
+	}
+	return all, nil
+}
+
+// Export calls use for all that is true, by schema and entity, until use returns
+// an error. MaxRows and Timeout do not bound it, ctx does.
+func (r *Reader) Export(ctx context.Context, use func(Value) error) error {
+	rows, err := r.conn.QueryContext(ctx, "SELECT "+columns+" FROM _latest ORDER BY schema, entity")
+	if err != nil {
+		return fmt.Errorf("truth: reading: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		v, err := scanValue(rows)
+		if err != nil {
+			return fmt.Errorf("truth: reading: %w", err)
+		}
+		if err := use(v); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func scanValue(row interface{ Scan(...any) error }) (v Value, err error) {
+	var from, tie, issuedAt, seq, receivedAt int64
+	var content []byte
+	err = row.Scan(&v.Schema, &v.Entity, &from, &tie, &v.Position, &v.Sender, &v.MessageID, &v.Version,
+		&issuedAt, &seq, &receivedAt, &content)
+	v.Content, v.Seq, v.From, v.ReceivedAt = content, uint64(seq), instant(from), instant(receivedAt)
+	if issuedAt != 0 {
+		v.IssuedAt = instant(issuedAt)
+	}
+	return v, err
+}
+
+func instant(micro int64) time.Time { return time.UnixMicro(micro).UTC() }
+
+// State is what became of a message that is in the queue.
+type State string
+
+const (
+	Applied    State = "applied"    // it is what is true
+	Superseded State = "superseded" // something newer is
+	Pending    State = "pending"    // it is not read yet
+	Skipped    State = "skipped"    // its schema was gone, or it could not be read
+)
+
+// State tells what became of the message at a position of the queue, and of a
+// skipped one why.
+func (r *Reader) State(ctx context.Context, position int64) (s State, reason string, err error) {
+	ctx, cancel := r.bounded(ctx)
+	defer cancel()
+	err = r.conn.QueryRowContext(ctx, `SELECT CASE
+		WHEN ?1 > (SELECT position FROM _meta) THEN 'pending'
+		WHEN EXISTS (SELECT 1 FROM _skipped WHERE position = ?1) THEN 'skipped'
+		WHEN EXISTS (SELECT 1 FROM main._history WHERE position = ?1) THEN 'superseded'
+		ELSE 'applied' END, ifnull((SELECT reason FROM _skipped WHERE position = ?1), '')`, position).Scan(&s, &reason)
+	if err != nil {
+		return "", "", fmt.Errorf("truth: reading: %w", err)
+	}
+	return s, reason, nil
+}
