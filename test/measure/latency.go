@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
-
-	"github.com/webhuis/cfengine-messages/zmq"
 )
 
 // latencyFigures are publications, each by a module of its own and alone, in
@@ -156,37 +153,6 @@ func (s *subscriber) byAgent(ctx context.Context, round int) error {
 	at, err := s.watch.await(ctx, id)
 	s.agent = append(s.agent, milliseconds(at.Sub(began)))
 	return err
-}
-
-// rawSize is about that of an envelope, in bytes.
-const rawSize = 900
-
-// publishRaw is a process of libzmq alone that publishes one message to a
-// subscriber of this process.
-func (s *stage) publishRaw(ctx context.Context) (time.Duration, error) {
-	server, err := zmq.Listen(zmq.ServerOptions{Pattern: "publish", Binds: []string{"tcp://127.0.0.1:0"}})
-	if err != nil {
-		return 0, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	got, ended := make(chan time.Time, 1), make(chan error, 1)
-	go func() {
-		ended <- server.Serve(ctx, func(q zmq.Request) { q.Drop(); got <- time.Now(); cancel() })
-	}()
-	time.Sleep(alone)
-	began := time.Now()
-	_, err = s.output(context.WithoutCancel(ctx), s.raw, "publish", "0", "1", server.Endpoints()[0], strconv.Itoa(rawSize))
-	cancel()
-	if err = errors.Join(err, <-ended); err != nil {
-		return 0, err
-	}
-	select {
-	case at := <-got:
-		return at.Sub(began), nil
-	default:
-		return 0, errors.New("libzmq alone: what was published has not arrived")
-	}
 }
 
 func (s *subscriber) figures(f latencyFigures) handlerFigure {

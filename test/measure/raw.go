@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strconv"
 	"time"
+
+	"github.com/webhuis/cfengine-messages/zmq"
 )
 
 // rawRate is how many messages a second the pattern's sockets carry between
@@ -49,4 +51,37 @@ func rateIn(said string, count int) (float64, error) {
 	}
 	took, err := strconv.ParseFloat(found[1], 64)
 	return float64(count) / took, err
+}
+
+// rawSize is about that of an envelope, in bytes.
+const rawSize = 900
+
+// publishRaw is a process of libzmq alone that publishes one message to a
+// subscriber of this process.
+func (s *stage) publishRaw(ctx context.Context) (time.Duration, error) {
+	server, err := zmq.Listen(zmq.ServerOptions{Pattern: "publish", Binds: []string{"tcp://127.0.0.1:0"}})
+	if err != nil {
+		return 0, err
+	}
+	serving, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	got, ended := make(chan time.Time, 1), make(chan error, 1)
+	go func() {
+		ended <- server.Serve(serving, func(q zmq.Request) { q.Drop(); got <- time.Now(); cancel() })
+	}()
+	time.Sleep(alone)
+	began := time.Now()
+	_, err = s.output(ctx, s.raw, "publish", "0", "1", server.Endpoints()[0], strconv.Itoa(rawSize))
+	if err != nil {
+		cancel() // else the message does
+	}
+	if err = errors.Join(err, <-ended); err != nil {
+		return 0, err
+	}
+	select {
+	case at := <-got:
+		return at.Sub(began), nil
+	default:
+		return 0, errors.New("libzmq alone: what was published has not arrived")
+	}
 }
