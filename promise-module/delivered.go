@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -79,6 +81,17 @@ func remember(state string, j job, view bool, now time.Time) error {
 		return err
 	}
 	return writeDurably(deliveredFile(state, j), data)
+}
+
+// forget drops what was noted of another promise of this name, which the
+// listener no longer holds. The folder is not synced: should the note come back
+// after a power failure, refresh ends it.
+func forget(state string, j job) error {
+	err := os.Remove(deliveredFile(state, j))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // contentDigest compares content by value: order of keys and spacing do not

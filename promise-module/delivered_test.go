@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/webhuis/cfengine-messages/promise"
 	"github.com/webhuis/cfengine-messages/schemas"
 )
 
@@ -171,4 +172,22 @@ func FuzzHolds(f *testing.F) {
 			t.Errorf("%q holds since %s", data, since)
 		}
 	})
+}
+
+// What is sent always is not noted, and what was noted before it no longer
+// holds: the listener has something else now.
+func TestAlwaysForgets(t *testing.T) {
+	m := newNode(t)
+	endpoint, asked := storing(t)
+	changed := aPromise(map[string]string{"to": quoted(endpoint), "repeat": `"changed"`})
+	always := aPromise(map[string]string{"to": quoted(endpoint), "repeat": `"always"`, "content": `{"uqhost":"other"}`})
+	for i, want := range []struct {
+		p     promise.Promise
+		asked int32
+	}{{changed, 1}, {changed, 1}, {always, 2}, {always, 3}, {changed, 4}, {changed, 4}} {
+		m.Evaluate(t.Context(), want.p)
+		if asked.Load() != want.asked {
+			t.Errorf("step %d: asked %d times, want %d", i+1, asked.Load(), want.asked)
+		}
+	}
 }

@@ -99,7 +99,7 @@ func TestSendByHand(t *testing.T) {
 	m := atWork(t)
 	trustHub(t, m)
 	endpoint, _ := listenStoring(t, m, stored)
-	out, err := byHand(t, "send", "--schema", "host", "--content", someContent, "--to", endpoint)
+	out, err := byHand(t, "send", "--schema", "host", "--content", someContent, "--to", endpoint, "--repeat", "changed")
 	if err != nil || !strings.HasPrefix(out, "stored  message ") || !strings.Contains(out, "proved by "+string(hubKey().pair.Digest())) {
 		t.Errorf("%s, %v", out, err)
 	}

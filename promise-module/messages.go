@@ -116,7 +116,11 @@ func (m *messages) settle(j job, view *message.View) (newView bool, err error) {
 			return false, fmt.Errorf("its view could not be written, so the next run sends it again: %w", err)
 		}
 	}
-	if err := remember(m.work.state(), j, view != nil, m.now()); err != nil {
+	note := func() error { return remember(m.work.state(), j, view != nil, m.now()) }
+	if j.repeat == repeatAlways { // nobody will ask what was delivered last
+		note = func() error { return forget(m.work.state(), j) }
+	}
+	if err := note(); err != nil {
 		return newView, fmt.Errorf("that could not be noted, so the next run sends it again: %w", err)
 	}
 	return newView, nil

@@ -70,10 +70,12 @@ func (a answer) status() message.Status {
 // printLines is for people.
 func printLines(out io.Writer, j job, s sent) error {
 	r, proof := s.answer.receipt, "not proved by a key"
-	if s.answer.listener != "" {
+	if s.answer.silent {
+		proof = "which answers nothing"
+	} else if s.answer.listener != "" {
 		proof = "proved by " + string(s.answer.listener)
 	}
-	lines := fmt.Sprintf("%s  message %s at %s, %s\n", s.answer.status(), s.id, s.answer.endpoint, proof)
+	lines := fmt.Sprintf("%s  message %s at %s, %s\n", s.answer.status(), s.id, j.where(s), proof)
 	if r.Code != "" {
 		lines += fmt.Sprintf("code     %s\n", r.Code)
 	}
