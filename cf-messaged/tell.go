@@ -11,13 +11,17 @@ import (
 // What a running listener tells of its life, in the log and to systemd.
 
 func (s *service) ready() {
-	var endpoints []string
-	for _, socket := range s.sockets {
+	var endpoints, connects []string
+	for i, socket := range s.sockets {
 		endpoints = append(endpoints, socket.Endpoints()...)
+		connects = append(connects, s.config.Listeners[i].Connect...)
+	}
+	for _, sender := range s.handlers.relay.senders {
+		endpoints = append(endpoints, sender.Endpoints()...)
 	}
 	s.tellProblems()
 	s.log.Info("ready", "version", versionText(), "configuration", s.config.name(), "state", s.config.State,
-		"digest", s.pair.Digest(), "trusted_keys", len(s.trust.Keys()), "endpoints", endpoints)
+		"digest", s.pair.Digest(), "trusted_keys", len(s.trust.Keys()), "endpoints", endpoints, "connects_to", connects)
 	s.notify(daemon.SdNotifyReady)
 }
 
@@ -39,6 +43,9 @@ func (s *service) reload() {
 	}
 	if err := s.listener.Reload(rules); err != nil {
 		s.log.Error("keys not read again", "error", err)
+	}
+	if err := s.truth.SetSchemas(rules.Schemas); err != nil {
+		s.log.Error("the views of the schemas stay as they were", "error", err)
 	}
 	s.handlers.reopen()
 	s.tellProblems()
