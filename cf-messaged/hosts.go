@@ -2,16 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/webhuis/cfengine-messages/message"
-	"github.com/webhuis/cfengine-messages/queue"
+	"github.com/webhuis/cfengine-messages/truth"
 )
 
 // hostLine is one sender as programs read it (DESIGN.md section 9).
@@ -44,7 +41,7 @@ sender numbered and this listener does not have: lost on the way in the patterns
 that promise no more than "at most once", or refused.`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return withReader(f, func(r *queue.Reader) error {
+			return withTruth(c, f, func(r *truth.Reader) error {
 				return hosts(c.Context(), r, lines(c), asJSON)
 			})
 		},
@@ -53,22 +50,14 @@ that promise no more than "at most once", or refused.`,
 	return c
 }
 
-func hosts(ctx context.Context, r *queue.Reader, out io.Writer, asJSON bool) error {
-	counted, err := r.Senders(ctx)
+func hosts(ctx context.Context, r *truth.Reader, out io.Writer, asJSON bool) error {
+	all, err := r.Hosts(ctx, nil)
 	if err != nil {
 		return err
 	}
 	rows := [][]string{{"SENDER", "NAMES", "SCHEMA", "LAST SEEN", "MESSAGES", "GAPS"}}
-	for len(counted) > 0 {
-		n := slices.IndexFunc(counted, func(s queue.Sender) bool { return s.Digest != counted[0].Digest })
-		if n < 0 {
-			n = len(counted)
-		}
-		host, err := newHostLine(ctx, r, counted[:n])
-		if err != nil {
-			return err
-		}
-		counted = counted[n:]
+	for _, h := range all {
+		host := newHostLine(h)
 		if asJSON {
 			if err := writeJSON(out, host); err != nil {
 				return err
@@ -82,48 +71,15 @@ func hosts(ctx context.Context, r *queue.Reader, out io.Writer, asJSON bool) err
 	return table(out, rows)
 }
 
-// newHostLine sums up one sender's counts by schema.
-func newHostLine(ctx context.Context, r *queue.Reader, counted []queue.Sender) (hostLine, error) {
-	names, err := namesOf(ctx, r, counted[0].Digest)
-	h := hostLine{Sender: orNull(counted[0].Digest), Names: names, Stale: []string{}}
-	first, last := counted[0].FirstSeen, counted[0].LastSeen
-	for _, s := range counted {
-		if s.FirstSeen.Before(first) {
-			first = s.FirstSeen
-		}
-		if s.LastSeen.After(last) {
-			last = s.LastSeen
-		}
-		h.Messages += s.Messages
-		h.Gaps += s.Gaps
-		h.Schemas = append(h.Schemas, schemaCounts{s.Schema, timeText(s.LastSeen), s.Messages, s.Gaps})
+func newHostLine(h truth.Host) hostLine {
+	line := hostLine{
+		Sender: orNull(h.Sender), Names: append([]string{}, h.Names...), Stale: append([]string{}, h.Stale...),
+		FirstSeen: timeText(h.FirstSeen), LastSeen: timeText(h.LastSeen), Messages: h.Messages, Gaps: h.Gaps,
 	}
-	h.FirstSeen, h.LastSeen = timeText(first), timeText(last)
-	return h, err
-}
-
-// namesOf are the names that a host gave itself last.
-func namesOf(ctx context.Context, r *queue.Reader, digest string) ([]string, error) {
-	names := []string{}
-	if digest == "" {
-		return names, nil
+	for _, s := range h.Schemas {
+		line.Schemas = append(line.Schemas, schemaCounts{s.Schema, timeText(s.LastSeen), s.Messages, s.Gaps})
 	}
-	newest, err := r.Messages(ctx, queue.Filter{Sender: digest, Schema: "host", Newest: true, Limit: 1})
-	if err != nil || len(newest) == 0 {
-		return names, err
-	}
-	var said struct{ Uqhost, Fqhost string }
-	if payload, err := message.Payload(newest[0].Frame); err == nil {
-		if c, err := message.Decode(payload, message.Limits{Size: len(payload), Depth: maxDepth}); err == nil {
-			_ = json.Unmarshal(c.Content, &said) // what is no name is none
-		}
-	}
-	for _, name := range []string{said.Fqhost, said.Uqhost} {
-		if name != "" && !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	return names, nil
+	return line
 }
 
 // rows are for people: a line for each schema.

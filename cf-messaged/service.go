@@ -13,6 +13,7 @@ import (
 	"github.com/webhuis/cfengine-messages/hostkey"
 	"github.com/webhuis/cfengine-messages/listener"
 	"github.com/webhuis/cfengine-messages/queue"
+	"github.com/webhuis/cfengine-messages/truth"
 	"github.com/webhuis/cfengine-messages/zmq"
 )
 
@@ -34,6 +35,7 @@ type service struct {
 	pair     *hostkey.Pair
 	trust    *hostkey.Trust
 	queue    *queue.Queue
+	truth    *truth.Truth
 	listener *listener.Listener
 	handlers *handlers
 	sockets  []*zmq.Server
@@ -60,18 +62,27 @@ func (s *service) open() (err error) {
 	if s.queue, err = queue.Open(s.config.State, queue.Options{WaitingBytes: max(64<<20, 4*cutOff(limits.Size))}); err != nil {
 		return permitted(err, s.config.State)
 	}
+	if s.truth, err = truth.Open(s.config.State, truth.Options{Schemas: rules.Schemas, Log: s.log}); err != nil {
+		return permitted(err, s.config.State)
+	}
 	s.handlers, err = startHandlers(s.config, s.queue, newRelay(s.trust, cutOff(limits.Size)), s.log)
 	if err != nil {
 		return permitted(err, s.config.State)
 	}
 	s.listener, err = listener.New(listener.Options{
 		Pair: s.pair, Trust: s.trust, Queue: s.queue, Rules: rules, Limits: limits,
-		Room: outstanding * len(s.config.Listeners), Stored: s.handlers.wake, Log: s.log,
+		Room: outstanding * len(s.config.Listeners), Stored: s.stored, Log: s.log,
 	})
 	if err != nil {
 		return err
 	}
 	return s.bind(limits.Size)
+}
+
+// stored tells those who read the queue that there is something for them.
+func (s *service) stored(schema string) {
+	s.truth.Wake()
+	s.handlers.wake(schema)
 }
 
 func (s *service) bind(size int) error {
@@ -141,8 +152,8 @@ func (s *service) submit(l Socket) func(zmq.Request) {
 }
 
 // close ends what open began, last first: sockets have ended with serve,
-// then the workers, the handlers, and the queue with all that waits for its
-// commit.
+// then the workers, the handlers, the truth, and the queue with all that
+// waits for its commit.
 func (s *service) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
@@ -154,6 +165,9 @@ func (s *service) close() error {
 		errs = append(errs, s.listener.Close(ctx))
 	}
 	errs = append(errs, s.handlers.close(ctx))
+	if s.truth != nil {
+		errs = append(errs, s.truth.Close())
+	}
 	if s.queue != nil {
 		errs = append(errs, s.queue.Close())
 	}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/webhuis/cfengine-messages/handler"
 	"github.com/webhuis/cfengine-messages/message"
 	"github.com/webhuis/cfengine-messages/queue"
+	"github.com/webhuis/cfengine-messages/truth"
 )
 
 // shownMessage is a stored message with what became of it.
@@ -68,7 +70,7 @@ func (s shows) show(ctx context.Context) error {
 		return fmt.Errorf("no message %q is stored or was refused here: check the id, or ask the node whether it was sent (its promise says repaired or not_kept)", s.id)
 	}
 	for _, m := range stored {
-		if err := s.stored(m); err != nil {
+		if err := s.stored(ctx, m); err != nil {
 			return err
 		}
 	}
@@ -80,7 +82,7 @@ func (s shows) show(ctx context.Context) error {
 	return nil
 }
 
-func (s shows) stored(m queue.Message) error {
+func (s shows) stored(ctx context.Context, m queue.Message) error {
 	line, err := newMessageLine(m)
 	if err != nil {
 		return err
@@ -89,8 +91,11 @@ func (s shows) stored(m queue.Message) error {
 	if err != nil {
 		return err
 	}
-	// No truth has a cursor in the queue yet, so nothing was applied.
-	shown := shownMessage{messageLine: line, Envelope: string(m.Frame), Truth: "pending", Handlers: handlers}
+	made, reason, err := s.truth(ctx, m)
+	if err != nil {
+		return err
+	}
+	shown := shownMessage{messageLine: line, Envelope: string(m.Frame), Truth: string(made), Handlers: handlers}
 	if s.json {
 		return writeJSON(s.out, shown)
 	}
@@ -100,11 +105,21 @@ func (s shows) stored(m queue.Message) error {
 		{"sender", orText(m.Sender, "unsigned")},
 		{"peer", line.Peer + " (" + line.Pattern + ")"},
 		{"schema", line.Schema + " " + line.Version},
+		{"truth", strings.TrimSuffix(string(made)+": "+reason, ": ")},
 	}
 	for _, h := range handlers {
 		rows = append(rows, []string{"handler", h.text()})
 	}
 	return table(s.out, append(rows, []string{"container", string(oneLine(line.Container))}, []string{"envelope", string(m.Frame)}))
+}
+
+// truth tells what the truth made of a message, and why it was passed over.
+func (s shows) truth(ctx context.Context, m queue.Message) (truth.State, string, error) {
+	config, err := s.flags.load()
+	if err != nil {
+		return "", "", err
+	}
+	return truthOf(ctx, config.State, m)
 }
 
 // handlersOf tells how far the handlers of a message's schema are with it.

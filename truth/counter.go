@@ -39,6 +39,10 @@ func (c *counter) add(h heard) {
 	}
 }
 
+// nearby is how far before the first number that came an earlier one may lie that
+// was issued after it, by another agent at the same time.
+const nearby = 1000
+
 // number takes in a number. A host that lost its state counts from 1 again: what
 // it says then is newer and yet has a number that came before. Those of its
 // first counting that come late are not asked for any more.
@@ -50,11 +54,11 @@ func (c *counter) number(seq, at int64) {
 	case seq > c.high:
 		c.lose(span{c.high + 1, seq - 1})
 		c.high, c.highAt = seq, at
-	case at > c.highAt:
-		c.low, c.high, c.highAt, c.beganAt, c.missing = seq, seq, at, at, nil
-	case seq < c.low: // said before the first one that came
+	case seq < c.low && (c.low-seq <= nearby || at <= c.highAt): // before the first one that came
 		c.lose(span{seq + 1, c.low - 1})
 		c.low = seq
+	case at > c.highAt:
+		c.low, c.high, c.highAt, c.beganAt, c.missing = seq, seq, at, at, nil
 	}
 }
 

@@ -21,6 +21,8 @@ func TestGaps(t *testing.T) {
 		{"a late one fills its gap", []string{"5", "9", "7"}, 2, "[[6,6],[8,8]]"},
 		{"all late ones", []string{"1", "4", "3", "2"}, 0, "[]"},
 		{"one before the first", []string{"5", "2", "4"}, 1, "[[3,3]]"},
+		{"two agents at once, at the beginning", []string{"12@7", "11@8", "13@9"}, 0, "[]"},
+		{"first heard late in its counting, then it lost its state", []string{"5000", "1@50001", "2@50002"}, 0, "[]"},
 		{"the same twice", []string{"1", "2", "2", "1"}, 0, "[]"},
 		{"a late one with a new date, as the outbox may send it", []string{"1", "3", "2@40"}, 0, "[]"},
 		{"the host lost its state", []string{"1", "1000000", "1@10000001", "2@10000002", "4@10000004"}, 999_998 + 1, "[[3,3]]"},

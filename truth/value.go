@@ -59,9 +59,13 @@ func (r *Reader) History(ctx context.Context, schema, entity string) ([]Value, e
 }
 
 // Export calls use for all that is true, by schema and entity, until use returns
-// an error. MaxRows and Timeout do not bound it, ctx does.
-func (r *Reader) Export(ctx context.Context, use func(Value) error) error {
-	rows, err := r.conn.QueryContext(ctx, "SELECT "+columns+" FROM _latest ORDER BY schema, entity")
+// an error; schema "" is all of them. MaxRows and Timeout do not bound it, ctx does.
+func (r *Reader) Export(ctx context.Context, schema string, use func(Value) error) error {
+	text, values := "SELECT "+columns+" FROM _latest", []any{}
+	if schema != "" {
+		text, values = text+" WHERE schema = ?", []any{schema}
+	}
+	rows, err := r.conn.QueryContext(ctx, text+" ORDER BY schema, entity", values...)
 	if err != nil {
 		return fmt.Errorf("truth: reading: %w", err)
 	}
