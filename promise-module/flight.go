@@ -19,15 +19,18 @@ type flights struct {
 	turns  chan struct{} // bounds how many are under way
 	resend sync.Once
 
+	held map[string]bool // what waits or is under way, by contentKey; of the promises' goroutine
+
 	mu   sync.Mutex
 	logs []promise.Log // what is to be told at the end
+	late []string      // what nobody took in this run, told in one line
 }
 
 // maxFlights bounds the deliveries under way at once.
 const maxFlights = 64
 
 func newFlights() *flights {
-	f := &flights{turns: make(chan struct{}, maxFlights)}
+	f := &flights{turns: make(chan struct{}, maxFlights), held: map[string]bool{}}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	return f
 }
@@ -38,6 +41,35 @@ func (f *flights) tell(l promise.Log) {
 	f.logs = append(f.logs, l)
 }
 
+// wait notes a message that nobody took in this run.
+func (f *flights) wait(j job, p parcel, why error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.late = append(f.late, fmt.Sprintf("Message %s (%s) waits in the outbox for the next run: %v", j.promiser, p.id, why))
+}
+
+// told is what the end of the run tells: after a week without a hub the
+// outbox is full, and a line for each would drown the rest.
+func (f *flights) told() []promise.Log {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n := len(f.late); n == 1 {
+		return append(f.logs, promise.Warning(f.late[0]))
+	} else if n > 1 {
+		return append(f.logs, promise.Warning(fmt.Sprintf("%s. So do %d others", f.late[0], n-1)))
+	}
+	return f.logs
+}
+
+// contentKey names what a promise says to whom, whatever message carries it.
+func contentKey(j job) string {
+	sum, err := contentDigest(j.content)
+	if err != nil {
+		return "" // checkContent has seen that it is JSON
+	}
+	return deliveredFile("", j) + j.schema.Version + sum
+}
+
 // depart puts a message into the outbox and sends it off; the promise does
 // not wait for more.
 func (m *messages) depart(j job, p parcel) error {
@@ -45,6 +77,7 @@ func (m *messages) depart(j job, p parcel) error {
 	if err != nil {
 		return fmt.Errorf("put it into the outbox: %w", err)
 	}
+	m.flights.held[contentKey(j)] = true
 	m.fly(w, j, p)
 	return nil
 }
@@ -67,6 +100,7 @@ func (m *messages) resendWaiting() {
 				j.promiser, p.id, w.QueuedAt.Format("2006-01-02 15:04:05"))))
 			m.noteDone(w)
 		default:
+			m.flights.held[contentKey(j)] = true
 			m.fly(w, j, p)
 		}
 	}
@@ -84,7 +118,7 @@ func (m *messages) fly(w waiting, j job, p parcel) {
 			return // it waits for the next run
 		}
 		if p.key, _ = m.listener(ctx, j.to.key); p.key == nil && j.to.key != "" {
-			m.flights.tell(promise.Warning(fmt.Sprintf("Message %s (%s) waits in the outbox: the listener's key %s is not there", j.promiser, p.id, j.to.key)))
+			m.flights.wait(j, p, fmt.Errorf("the listener's key %s is not there", j.to.key))
 			return
 		}
 		a, err := m.carry(ctx, j, p)
@@ -98,7 +132,7 @@ func (m *messages) landed(w waiting, j job, p parcel, a answer, err error) {
 	case err != nil && errors.Is(m.flights.ctx.Err(), context.Canceled):
 		return // the run is over: the next one goes on
 	case err != nil:
-		m.flights.tell(promise.Warning(fmt.Sprintf("Message %s (%s) waits in the outbox for the next run: %v", j.promiser, p.id, err)))
+		m.flights.wait(j, p, err)
 	case a.receipt.Status == message.Refused:
 		m.flights.tell(promise.Error(fmt.Sprintf("Message %s (%s) refused by %s: %s", j.promiser, p.id, a.endpoint, a.refusal())))
 		m.noteDone(w)
@@ -124,9 +158,7 @@ func (m *messages) Terminate(context.Context) []promise.Log {
 	if err := m.client.Close(); err != nil {
 		m.flights.tell(promise.Error("Handed over, and not taken in time: " + err.Error()))
 	}
-	m.flights.mu.Lock()
-	defer m.flights.mu.Unlock()
-	return m.flights.logs
+	return m.flights.told()
 }
 
 // land ends what still goes on when the agent is gone without a word.

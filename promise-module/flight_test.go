@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -149,4 +150,35 @@ func TestADryRunTakesNothingUp(t *testing.T) {
 	if files := outboxFiles(t, m); len(files) != 1 || mustRead(t, files[0]) != before || asked.Load() != 0 {
 		t.Errorf("%v, asked %d times", files, asked.Load())
 	}
+}
+
+// While nobody listens, a promise that is to be sent once per change is queued
+// once, and the end of the run tells of it in one line.
+func TestUnderChangedOneMessageWaits(t *testing.T) {
+	m := newNode(t)
+	p := anAsync("tcp://127.0.0.1:1")
+	p.Attributes["repeat"] = json.RawMessage(`"changed"`)
+	other := anAsync("tcp://127.0.0.1:1")
+	other.Attributes["repeat"], other.Attributes["content"] = json.RawMessage(`"changed"`), json.RawMessage(`{"uqhost":"other"}`)
+	for run := range 3 {
+		m = nextRun(t, m)
+		m.flights.resend.Do(m.resendWaiting)
+		for range 2 {
+			if o := evaluateHere(t, m, p); !strings.Contains(o, "on its way") {
+				t.Errorf("run %d: %s", run, o)
+			}
+		}
+		evaluateHere(t, m, other)
+		if logs := m.Terminate(t.Context()); len(logs) != 1 {
+			t.Errorf("run %d tells %+v", run, logs)
+		}
+		if files := outboxFiles(t, m); len(files) != 2 {
+			t.Errorf("run %d: %d messages wait", run, len(files))
+		}
+	}
+}
+
+func evaluateHere(t *testing.T, m *messages, p promise.Promise) string {
+	t.Helper()
+	return fmt.Sprintf("%+v", m.Evaluate(t.Context(), p))
 }

@@ -49,7 +49,7 @@ func (m *messages) Evaluate(ctx context.Context, p promise.Promise) promise.Outc
 	}
 	if at, held := m.holds(j); held {
 		return promise.Kept().WithClasses(j.class("kept")).With(promise.Verbose(fmt.Sprintf(
-			"Message %s: the listener holds this content since %s", j.promiser, at.Format(time.RFC3339))))
+			"Message %s: %s since %s", j.promiser, j.keptText(), at.Format(time.RFC3339))))
 	}
 	if p.WarnOnly {
 		return promise.Warned(fmt.Sprintf("Message %s should be sent to %s", j.promiser, strings.Join(j.endpoints(), " or ")))
@@ -83,6 +83,9 @@ type sent struct {
 // bound. Whatever may wait, for a key, a lock, a name or a listener, waits
 // within it.
 func (m *messages) send(ctx context.Context, j job) sent {
+	if j.pattern == patternAsync && j.repeat == repeatChanged && m.flights.held[contentKey(j)] {
+		return sent{queued: true} // an earlier run's message says the same, and is on its way
+	}
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
 	began := time.Now()

@@ -29,7 +29,7 @@ func (j job) outcome(s sent) promise.Outcome {
 		return promise.NotKept(fmt.Sprintf("Message %s not delivered: %v. Nothing waits on this host: the next run sends it anew", j.promiser, s.err))
 	case s.queued:
 		return promise.Repaired(fmt.Sprintf("Message %s on its way to %s: its receipt is awaited while the run goes on, and in the next one",
-			j.promiser, strings.Join(j.endpoints(), " or "))).WithClasses(j.class("queued")).With(promise.Verbose("Message id " + s.id))
+			j.promiser, strings.Join(j.endpoints(), " or "))).WithClasses(j.class("queued"))
 	case s.answer.receipt.Status == message.Refused:
 		return promise.NotKept(fmt.Sprintf("Message %s (%s) refused by %s: %s",
 			j.promiser, s.id, s.answer.endpoint, s.answer.refusal())).WithClasses(j.class("refused"))
@@ -66,6 +66,14 @@ func (j job) where(s sent) string {
 		return fmt.Sprintf("%s (topic %s)", s.answer.endpoint, j.topic)
 	}
 	return s.answer.endpoint
+}
+
+// keptText says what is known of content that need not be sent.
+func (j job) keptText() string {
+	if j.silent() {
+		return "this content is handed over (whether it arrived, pattern " + j.pattern + " does not tell)"
+	}
+	return "the listener holds this content"
 }
 
 // standing says what the answer means: on disk, there before, or only that a
