@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 	"sync"
 
@@ -54,8 +55,13 @@ func (s *Schema) Compile() error {
 	return s.err
 }
 
-// compile turns a panic into an error: v5 has some on odd documents.
-func compile(id string, document []byte) (compiled *jsonschema.Schema, err error) {
+func compile(id string, document []byte) (*jsonschema.Schema, error) {
+	return compileAt(id, "", document)
+}
+
+// compileAt compiles the schema at a JSON pointer into the document. It turns a
+// panic into an error: v5 has some on odd documents.
+func compileAt(id, pointer string, document []byte) (compiled *jsonschema.Schema, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			compiled, err = nil, fmt.Errorf("the validator cannot take this schema: %v", r)
@@ -63,13 +69,13 @@ func compile(id string, document []byte) (compiled *jsonschema.Schema, err error
 	}()
 	c := jsonschema.NewCompiler()
 	c.AssertFormat = true
-	c.LoadURL = func(url string) (io.ReadCloser, error) {
-		return nil, fmt.Errorf("$ref to %s: nothing is fetched; copy it under $defs", clean(url, maxPointer))
+	c.LoadURL = func(address string) (io.ReadCloser, error) {
+		return nil, fmt.Errorf("$ref to %s: nothing is fetched; copy it under $defs", clean(address, maxPointer))
 	}
 	if err := c.AddResource(id, bytes.NewReader(document)); err != nil {
 		return nil, err
 	}
-	return c.Compile(id)
+	return c.Compile(id + (&url.URL{Fragment: pointer}).String())
 }
 
 // compileError tells one line for each problem. It is never an *Invalid, which

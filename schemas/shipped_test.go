@@ -160,11 +160,6 @@ func wrong(schema map[string]any) any {
 	return 1
 }
 
-func asList(v any) []any {
-	list, _ := v.([]any)
-	return list
-}
-
 // changed returns content with the value at pointer set, or taken away by nil.
 func changed(t *testing.T, content []byte, pointer string, value any) []byte {
 	t.Helper()
