@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -82,10 +83,8 @@ func lastToken(pointer string) string {
 func (x explainer) valueText(f fault, keyword string) string {
 	schema, content, ok := x.places(f)
 	var expected string
-	if ok && len(f.choices) > 0 {
-		expected = x.choiceWords(f.choices)
-	} else if ok {
-		expected = x.words(schema, maxRefs)
+	if ok {
+		expected = cmp.Or(x.choiceWords(f.choices), x.words(schema, maxRefs))
 	}
 	if expected == "" {
 		return clean(f.message, maxText)

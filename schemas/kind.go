@@ -28,6 +28,16 @@ var defaults = map[Kind]Defaults{
 // zero Defaults for a kind that is none of the four.
 func (k Kind) Defaults() Defaults { return defaults[k] }
 
+// Defaults returns what policy need not say for this schema: what its kind
+// has, except that a question for a view is asked each time, and waits for the
+// answer.
+func (s *Schema) Defaults() Defaults {
+	if s.ID == "view_request" {
+		return Defaults{Pattern: "request", Repeat: "always"}
+	}
+	return s.Kind.Defaults()
+}
+
 func (k Kind) known() bool {
 	_, ok := defaults[k]
 	return ok

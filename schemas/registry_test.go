@@ -73,6 +73,38 @@ func TestSiteMayAddAVersionOfABuiltIn(t *testing.T) {
 	}
 }
 
+// TestTwoVersionsSideBySide: nodes that know host 1.1 and nodes that do not
+// send to one listener.
+func TestTwoVersionsSideBySide(t *testing.T) {
+	one := find(t, "host", "1.0")
+	two := strings.NewReplacer("schema:host:1.0", "schema:host:1.1", `"site": {
+      "desc`, `"rack": {"description": "Where it stands.", "type": "string"},
+    "site": {
+      "desc`).Replace(string(one.Document))
+	r := registry(t, site(t, map[string]string{"host/1.1.json": two}))
+	for _, test := range []struct {
+		version, found, content string
+		valid                   bool
+	}{
+		{"", "1.1", `{"uqhost":"a","rack":"b4"}`, true},
+		{"1.1", "1.1", `{"uqhost":"a"}`, true},
+		{"1.0", "1.0", `{"uqhost":"a"}`, true},
+		{"1.0", "1.0", `{"uqhost":"a","rack":"b4"}`, false},
+	} {
+		s, err := r.Find("host", test.version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Validate([]byte(test.content)); s.Version != test.found || (err == nil) != test.valid {
+			t.Errorf("version %q: found %s; %s: %v", test.version, s.Version, test.content, err)
+		}
+	}
+	differences, err := Compatible(one.Document, []byte(two))
+	if err != nil || len(differences) != 1 || differences[0].Way != Forward || differences[0].Pointer != "/properties/rack" {
+		t.Errorf("%v, %v", differences, err)
+	}
+}
+
 func TestPublishedVersionsNeverChange(t *testing.T) {
 	same := site(t, map[string]string{"host/1.0.json": string(find(t, "host", "1.0").Document)})
 	if s, err := registry(t, same).Find("host", "1.0"); err != nil || !strings.HasPrefix(s.File, "built-in:") {
@@ -97,7 +129,7 @@ func TestPublishedVersionsNeverChange(t *testing.T) {
 func TestUnknownSaysWhatThereIs(t *testing.T) {
 	r := registry(t, site(t, map[string]string{"disks/1.0.json": "{}", "disks/2.0.json": "{}"}))
 	for _, test := range []struct{ id, version, want string }{
-		{"disk", "", `no schema "disk"; there are disks, host, `},
+		{"disk", "", `no schema "disk"; there are disks, dns, domain, host, `},
 		{"disks", "3.0", `no version "3.0" of schema "disks"; there are 1.0, 2.0`},
 		{"disks", "1.00", `no version "1.00" of schema "disks"; there are 1.0, 2.0`},
 		{"../" + filepath.Base(t.TempDir()), "1.0", `no schema "../`},
