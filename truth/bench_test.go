@@ -69,8 +69,8 @@ func BenchmarkRead(b *testing.B) {
 	})
 	b.Run("View", func(b *testing.B) {
 		for n := 0; b.Loop(); n++ {
-			rows, err := r.Query(b.Context(), "SELECT name, n FROM alpha WHERE entity = :sender", map[string]any{"sender": sender(n)})
-			if err != nil || len(rows.Rows) != 1 {
+			rows, err := collect(b.Context(), r, scanText, "SELECT name, n FROM alpha WHERE entity = ?", sender(n))
+			if err != nil || len(rows) != 1 {
 				b.Fatal(rows, err)
 			}
 		}

@@ -170,14 +170,13 @@ func (s *state) dump() []string {
 	r := s.reader()
 	r.MaxRows = 10_000_000
 	var all []string
-	tables, err := r.Query(s.Context(), "SELECT name, type, ifnull(sql, '') FROM sqlite_schema ORDER BY 1", nil)
+	tables, err := collect(s.Context(), r, scanText, "SELECT name, type, sql FROM sqlite_schema")
 	must(s, err)
-	for _, table := range tables.Rows {
-		all = append(all, fmt.Sprint(table))
-		if table[1] != "table" {
-			continue
-		}
-		rows, err := collect(s.Context(), r, scanText, "SELECT * FROM "+identified(fmt.Sprint(table[0])))
+	all = append(all, tables...)
+	names, err := collect(s.Context(), r, scanText, "SELECT name FROM sqlite_schema WHERE type = 'table'")
+	must(s, err)
+	for _, name := range names {
+		rows, err := collect(s.Context(), r, scanText, "SELECT * FROM "+name)
 		must(s, err)
 		all = append(all, rows...)
 	}
@@ -200,7 +199,7 @@ func scanText(rows *sql.Rows) (string, error) {
 		into[i] = &row[i]
 	}
 	err = rows.Scan(into...)
-	return fmt.Sprint(row...), err
+	return strings.TrimSuffix(fmt.Sprintln(row...), "\n"), err
 }
 
 // same compares two dumps, whose rows may lie in another order.

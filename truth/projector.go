@@ -11,9 +11,14 @@ import (
 	"github.com/webhuis/cfengine-messages/sqlite"
 )
 
-// lookEvery bounds how often the queue is looked into: a crowd of commits shares
-// a transaction, and a lone one is applied at once.
-const lookEvery = 5 * time.Millisecond
+// A pause after each transaction lets a crowd of commits share the next one, and
+// keeps lone ones from costing more than a fifth of a processor: it is restShare
+// times as long as the transaction took, and longestRest at most, for somebody may
+// wait for the message that comes meanwhile.
+const (
+	restShare   = 4
+	longestRest = 5 * time.Millisecond
+)
 
 // open opens one truth file of folder, without its lock and its goroutine.
 func open(folder string, f sqlite.File, o Options) (*Truth, error) {
@@ -73,7 +78,7 @@ func (t *Truth) run() {
 		case applied == 0:
 			t.pause(t.options.Poll, t.woken)
 		case applied < t.options.Batch:
-			t.pause(lookEvery-time.Since(began), nil)
+			t.pause(min(longestRest, restShare*time.Since(began)), nil)
 		}
 		t.recovered()
 	}

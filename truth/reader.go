@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/webhuis/cfengine-messages/sqlite"
@@ -33,35 +31,31 @@ type Reader struct {
 
 // OpenReader opens the truth in folder as it is now. The error is fs.ErrNotExist
 // where no listener has made one yet.
-func OpenReader(folder string) (*Reader, error) { return openReader(folder, "") }
-
-// OpenReaderAsOf opens the truth as it was at a time: what had been said until
-// then, also where it was received later. Latest, Export, Query and the schemas'
-// views show that time; everything else is as it is now.
-func OpenReaderAsOf(folder string, at time.Time) (*Reader, error) {
-	return openReader(folder, asOf(at))
+func OpenReader(folder string) (*Reader, error) {
+	conn, err := Connect(context.Background(), folder)
+	if err != nil {
+		return nil, err
+	}
+	return newReader(conn)
 }
 
-func openReader(folder, latest string) (*Reader, error) {
-	folder, err := filepath.Abs(folder)
+// OpenReaderAsOf opens the truth as it was at a time: what had been said until
+// then, also where it was received later. Latest and Export show that time;
+// everything else is as it is now.
+func OpenReaderAsOf(folder string, at time.Time) (*Reader, error) {
+	conn, err := ConnectAsOf(context.Background(), folder, at)
 	if err != nil {
-		return nil, fmt.Errorf("truth: %w", err)
+		return nil, err
 	}
-	ctx := context.Background()
-	conn, err := file.Open(ctx, folder, "ro")
-	if err != nil {
-		return nil, fmt.Errorf("truth: %w", err)
-	}
+	return newReader(conn)
+}
+
+func newReader(conn *sqlite.Conn) (*Reader, error) {
 	r := &Reader{Timeout: 5 * time.Second, MaxRows: 100_000, Now: time.Now, conn: conn}
-	if latest != "" {
-		err = r.shadow(ctx, latest)
-	}
-	if err == nil {
-		err = conn.Prepare(ctx, map[**sql.Stmt]string{
-			&r.latest: "SELECT " + columns + " FROM _latest WHERE schema = ? AND entity = ?",
-			&r.age:    "SELECT received_at FROM _latest WHERE schema = ? AND entity = ?",
-		})
-	}
+	err := conn.Prepare(context.Background(), map[**sql.Stmt]string{
+		&r.latest: "SELECT " + columns + " FROM _latest WHERE schema = ? AND entity = ?",
+		&r.age:    "SELECT received_at FROM main._latest WHERE schema = ? AND entity = ?",
+	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("truth: %w", err), conn.Close())
 	}
@@ -109,34 +103,4 @@ func collect[T any](ctx context.Context, r *Reader, scan func(*sql.Rows) (T, err
 		return nil, fmt.Errorf("truth: reading: %w", err)
 	}
 	return all, nil
-}
-
-// asOf is the text of a view in the place of _latest: of each entity the newest
-// that was said until then, from both tables.
-func asOf(at time.Time) string {
-	until := fmt.Sprintf(`"from" <= %d`, at.UnixMicro())
-	const same = ` n WHERE n.schema = s.schema AND n.entity = s.entity AND (n."from", n.tie, n.position) > (s."from", s.tie, s.position) AND n.`
-	arm := func(table string) string {
-		return "SELECT " + columns + " FROM main." + table + " s WHERE s." + until +
-			" AND NOT EXISTS (SELECT 1 FROM main._history" + same + until + ")" +
-			" AND NOT EXISTS (SELECT 1 FROM main._latest" + same + until + ")"
-	}
-	return arm("_latest") + " UNION ALL " + arm("_history")
-}
-
-// shadow puts a view in the place of _latest, and remakes the schemas' views upon
-// it, for this connection only: what is temporary is found first.
-func (r *Reader) shadow(ctx context.Context, latest string) error {
-	views, err := collect(ctx, r, func(rows *sql.Rows) (text string, err error) {
-		return text, rows.Scan(&text)
-	}, "SELECT sql FROM sqlite_schema WHERE type = 'view'")
-	if err != nil {
-		return err
-	}
-	for _, text := range append([]string{"CREATE VIEW _latest AS " + latest}, views...) {
-		if err := r.conn.Run("CREATE TEMP" + strings.TrimPrefix(text, "CREATE")); err != nil {
-			return fmt.Errorf("making views of that time: %w", err)
-		}
-	}
-	return nil
 }

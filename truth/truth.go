@@ -125,7 +125,7 @@ func (t *Truth) SetSchemas(reg *schemas.Registry) error {
 }
 
 // Wake makes the projector look into the queue. It returns at once; to be called
-// after a commit. Many calls make few looks: one each 5 ms at most.
+// after a commit. Many calls make few looks.
 func (t *Truth) Wake() {
 	select {
 	case t.woken <- struct{}{}:

@@ -1,6 +1,7 @@
 package truth
 
 import (
+	"bytes"
 	"database/sql"
 	"errors"
 )
@@ -14,11 +15,11 @@ func (w *writer) writeEntity(k key, said []*value) error {
 			newest = v
 		}
 	}
-	current, known, err := w.currentOrder(k)
+	was, err := w.current(k)
 	if err != nil {
 		return err
 	}
-	replaces := !known || newest.newer(current)
+	replaces := was == nil || newest.newer(was.order)
 	for _, v := range said {
 		if v == newest && replaces {
 			continue
@@ -30,23 +31,33 @@ func (w *writer) writeEntity(k key, said []*value) error {
 	if !replaces {
 		return nil
 	}
-	if known {
-		if err := run(w.supersede, k.schema, k.entity); err != nil {
+	return w.replace(was, newest)
+}
+
+// replace makes a value the latest in the place of another, nil when there is none.
+func (w *writer) replace(was, is *value) error {
+	if was != nil {
+		if err := run(w.supersede, is.key.schema, is.entity); err != nil {
 			return err
 		}
 	}
-	if err := run(w.put, newest.columns()...); err != nil {
+	if err := run(w.put, is.columns()...); err != nil {
 		return err
 	}
-	return w.writeUnique(newest)
+	if was != nil && was.version == is.version && bytes.Equal(was.content, is.content) {
+		return nil // as most often: it was said again
+	}
+	return w.writeUnique(is)
 }
 
-func (w *writer) currentOrder(k key) (o order, known bool, err error) {
-	err = w.current.QueryRow(k.schema, k.entity).Scan(&o.from, &o.tie, &o.position)
+// current is the latest value with its order, version and content.
+func (w *writer) current(k key) (*value, error) {
+	v := value{key: k}
+	err := w.getLatest.QueryRow(k.schema, k.entity).Scan(&v.from, &v.tie, &v.position, &v.version, &v.content)
 	if errors.Is(err, sql.ErrNoRows) {
-		return o, false, nil
+		return nil, nil
 	}
-	return o, err == nil, err
+	return &v, err
 }
 
 // columns are the values of the columns.

@@ -17,7 +17,7 @@ type writer struct {
 	registry *schemas.Registry
 	unique   map[string]bool // schemas of which a version has unique properties
 
-	current, supersede, put, putHistory    *sql.Stmt
+	getLatest, supersede, put, putHistory  *sql.Stmt
 	uniqueValues, addUnique, removeUnique  *sql.Stmt
 	getCounter, putCounter, skip, moveMeta *sql.Stmt
 }
@@ -42,7 +42,7 @@ func openWriter(folder string, f sqlite.File) (*writer, error) {
 func (w *writer) prepare(ctx context.Context) error {
 	const values = "(" + columns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 	return w.conn.Prepare(ctx, map[**sql.Stmt]string{
-		&w.current:    `SELECT "from", tie, position FROM _latest WHERE schema = ? AND entity = ?`,
+		&w.getLatest:  `SELECT "from", tie, position, version, content FROM _latest WHERE schema = ? AND entity = ?`,
 		&w.supersede:  "INSERT INTO _history (" + columns + ") SELECT " + columns + " FROM _latest WHERE schema = ? AND entity = ?",
 		&w.putHistory: "INSERT INTO _history " + values,
 		&w.put: "INSERT INTO _latest " + values + ` ON CONFLICT (schema, entity) DO UPDATE SET "from" = excluded."from",
