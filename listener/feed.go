@@ -15,6 +15,7 @@ type Feed struct {
 	Trusted  bool                    // every host whose key is trusted
 	Senders  map[hostkey.Digest]bool // these hosts, as far as their keys are trusted
 	Unsigned bool                    // bare containers too, from anybody who reaches the socket
+	Replies  bool                    // receipts carry what Options.Reply gives; senders that are not proved get none
 }
 
 // May tells whether this sender may use the feed; the empty digest is a bare

@@ -50,6 +50,7 @@ type Options struct {
 	Rules  Rules
 	Limits message.Limits      // message.DefaultLimits where zero
 	Room   int                 // frames that may wait for a worker; see Submit
+	Reply  Reply               // what receipts of feeds that reply carry; nil for nothing
 	Stored func(schema string) // told of each message once it is on disk; must not wait; nil for nobody
 	Now    func() time.Time    // time.Now when nil
 	Log    *slog.Logger        // slog.Default when nil
@@ -83,6 +84,7 @@ type Listener struct {
 	limits  message.Limits
 	opener  *message.Opener
 	stored  func(schema string)
+	reply   Reply
 	now     func() time.Time
 	journal *journal
 
@@ -101,7 +103,7 @@ type Listener struct {
 func New(o Options) (*Listener, error) {
 	o = o.withDefaults()
 	l := &Listener{
-		pair: o.Pair, trust: o.Trust, queue: o.Queue, limits: o.Limits, now: o.Now, stored: o.Stored,
+		pair: o.Pair, trust: o.Trust, queue: o.Queue, limits: o.Limits, now: o.Now, stored: o.Stored, reply: o.Reply,
 		opener:  &message.Opener{Keys: o.Trust.Lookup, Self: o.Pair.Digest(), Now: o.Now, Limits: o.Limits},
 		journal: newJournal(o.Log, o.Now), in: make(chan Incoming, o.Room), counts: newCounts(),
 	}

@@ -13,7 +13,11 @@ import (
 // any other is sealed apart from the committer, for which all others wait.
 func (l *Listener) store(in Incoming, o message.Opened) {
 	id := o.Container.MessageID
-	receipt := l.seal(in, id, message.Receipt{Status: message.Stored})
+	var receipt []byte
+	replies := l.replies(in, o)
+	if !replies {
+		receipt = l.seal(in, id, message.Receipt{Status: message.Stored})
+	}
 	m := queue.Message{
 		Pattern: in.Pattern, Sender: string(o.Sender), Peer: in.Peer,
 		Schema: o.Container.Schema, Version: o.Container.Version, MessageID: id,
@@ -25,10 +29,14 @@ func (l *Listener) store(in Incoming, o message.Opened) {
 			go l.notNew(in, o, s)
 			return
 		}
-		defer l.owed.Done()
 		l.counts.Stored.Add(1)
-		in.answer(receipt)
 		l.stored(o.Container.Schema)
+		if replies {
+			go l.answerFully(in, o, s.Position, message.Stored)
+			return
+		}
+		defer l.owed.Done()
+		in.answer(receipt)
 	})
 	if err != nil {
 		l.owed.Done()
@@ -44,6 +52,11 @@ func (l *Listener) notNew(in Incoming, o message.Opened, s queue.Stored) {
 		return
 	}
 	l.counts.Duplicate.Add(1)
+	if l.replies(in, o) {
+		l.owed.Add(1)
+		l.answerFully(in, o, s.Position, message.Duplicate)
+		return
+	}
 	in.answer(l.seal(in, o.Container.MessageID, message.Receipt{Status: message.Duplicate}))
 }
 
