@@ -21,6 +21,7 @@ var mayImport = map[string][]string{
 	"sqlite":         {},
 	"queue":          {"sqlite"},
 	"truth":          {"message", "schemas", "hostkey", "queue", "sqlite"},
+	"view":           {"hostkey", "sqlite"},
 	"message":        {"schemas", "hostkey"},
 	"listener":       {"message", "schemas", "hostkey", "queue"},
 	"handler":        {"message", "queue"},
