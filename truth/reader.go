@@ -22,7 +22,7 @@ var ErrTooMany = errors.New("truth: too many rows")
 // them in turn; more than one for each processor only make all wait longer.
 type Reader struct {
 	Timeout time.Duration    // of one call; 5 s
-	MaxRows int              // of one answer; 100000
+	MaxRows int              // of one answer; 1000000
 	Now     func() time.Time // time.Now
 
 	conn        *sqlite.Conn
@@ -51,7 +51,7 @@ func OpenReaderAsOf(folder string, at time.Time) (*Reader, error) {
 }
 
 func newReader(conn *sqlite.Conn) (*Reader, error) {
-	r := &Reader{Timeout: 5 * time.Second, MaxRows: 100_000, Now: time.Now, conn: conn}
+	r := &Reader{Timeout: 5 * time.Second, MaxRows: 1_000_000, Now: time.Now, conn: conn}
 	err := conn.Prepare(context.Background(), map[**sql.Stmt]string{
 		&r.latest: "SELECT " + columns + " FROM _latest WHERE schema = ? AND entity = ?",
 		&r.age:    "SELECT received_at FROM main._latest WHERE schema = ? AND entity = ?",
