@@ -72,7 +72,7 @@ func (m *messages) findSchema(j *job) error {
 		}
 		return fmt.Errorf("schema: %w", err)
 	}
-	usual := j.schema.Kind.Defaults()
+	usual := j.schema.Defaults()
 	if j.pattern == "" {
 		j.pattern = usual.Pattern
 	}
