@@ -32,6 +32,7 @@ type Config struct {
 	State     string          `yaml:"state"`
 	Keys      string          `yaml:"keys"`
 	Schemas   string          `yaml:"schemas"`
+	Views     string          `yaml:"views"`
 	Listeners []Socket        `yaml:"listeners"`
 	Feeds     map[string]Feed `yaml:"feeds"`
 	Limits    Limits          `yaml:"limits"`
@@ -150,7 +151,7 @@ func (c *Config) check() error {
 		faults = append(faults, errors.New("listeners: none; name at least one, as - {pattern: request, bind: [tcp://127.0.0.1:5309]}"))
 	}
 	_, err := c.feeds()
-	faults = append(faults, err, c.checkHandlers())
+	faults = append(faults, err, c.checkHandlers(), c.checkWants())
 	_, err = c.limits()
 	return errors.Join(append(faults, err)...)
 }
@@ -179,6 +180,7 @@ func (c *Config) restart(next Config) []string {
 		{"keys", c.Keys, next.Keys},
 		{"listeners", c.Listeners, next.Listeners},
 		{"limits", c.Limits, next.Limits},
+		{"views", c.Views, next.Views},
 		{"handlers", c.allHandlers(), next.allHandlers()},
 	} {
 		if !reflect.DeepEqual(setting.was, setting.will) {

@@ -16,7 +16,9 @@ type Feed struct {
 	From     any  `yaml:"from"` // the word trusted, or a list of key digests; left out it is nobody
 	Unsigned bool `yaml:"unsigned"`
 
-	Handlers []Handler `yaml:"handlers"`
+	Handlers []Handler         `yaml:"handlers"`
+	Reply    string            `yaml:"reply"` // the view that receipts carry
+	Wants    map[string]string `yaml:"wants"` // schemas to ask the sender for when absent or older, as 24h or 7d
 }
 
 // rules reads what may change while the listener runs: feeds and schemas.
@@ -35,6 +37,7 @@ func (c *Config) feeds() (map[string]listener.Feed, error) {
 	feeds := make(map[string]listener.Feed, len(c.Feeds))
 	for _, schema := range slices.Sorted(maps.Keys(c.Feeds)) {
 		feed, err := c.Feeds[schema].rule()
+		feed.Replies = feed.Replies || schema == viewRequest
 		if err != nil {
 			faults = append(faults, fmt.Errorf("feeds.%s.from%w", schema, err))
 		}
@@ -44,7 +47,7 @@ func (c *Config) feeds() (map[string]listener.Feed, error) {
 }
 
 func (f Feed) rule() (listener.Feed, error) {
-	feed := listener.Feed{Unsigned: f.Unsigned, Senders: map[hostkey.Digest]bool{}}
+	feed := listener.Feed{Unsigned: f.Unsigned, Senders: map[hostkey.Digest]bool{}, Replies: f.Reply != "" || len(f.Wants) > 0}
 	switch from := f.From.(type) {
 	case nil:
 	case []any:

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -38,11 +39,16 @@ func hostsCommand(f *flags) *cobra.Command {
 		Short: "Who said something: last seen, messages, gaps",
 		Long: `hosts lists the senders with what they said by schema. Gaps are messages that a
 sender numbered and this listener does not have: lost on the way in the patterns
-that promise no more than "at most once", or refused.`,
+that promise no more than "at most once", refused, or given up by the sender.
+Stale are schemas that a feed wants and that are absent or older.`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
+			config, err := f.load()
+			if err != nil {
+				return err
+			}
 			return withTruth(c, f, func(r *truth.Reader) error {
-				return hosts(c.Context(), r, lines(c), asJSON)
+				return hosts(c.Context(), r, config.allWants(), lines(c), asJSON)
 			})
 		},
 	}
@@ -50,8 +56,8 @@ that promise no more than "at most once", or refused.`,
 	return c
 }
 
-func hosts(ctx context.Context, r *truth.Reader, out io.Writer, asJSON bool) error {
-	all, err := r.Hosts(ctx, nil)
+func hosts(ctx context.Context, r *truth.Reader, wants map[string]time.Duration, out io.Writer, asJSON bool) error {
+	all, err := r.Hosts(ctx, wants)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -36,6 +37,7 @@ type service struct {
 	trust    *hostkey.Trust
 	queue    *queue.Queue
 	truth    *truth.Truth
+	replies  *replies
 	listener *listener.Listener
 	handlers *handlers
 	sockets  []*zmq.Server
@@ -65,13 +67,16 @@ func (s *service) open() (err error) {
 	if s.truth, err = truth.Open(s.config.State, truth.Options{Schemas: rules.Schemas, Log: s.log}); err != nil {
 		return permitted(err, s.config.State)
 	}
+	if s.replies, err = openReplies(s.config, s.truth); err != nil {
+		return permitted(err, s.config.State)
+	}
 	s.handlers, err = startHandlers(s.config, s.queue, newRelay(s.trust, cutOff(limits.Size)), s.log)
 	if err != nil {
 		return permitted(err, s.config.State)
 	}
 	s.listener, err = listener.New(listener.Options{
 		Pair: s.pair, Trust: s.trust, Queue: s.queue, Rules: rules, Limits: limits,
-		Room: outstanding * len(s.config.Listeners), Stored: s.stored, Log: s.log,
+		Room: outstanding * len(s.config.Listeners), Stored: s.stored, Reply: s.replies.reply, Log: s.log,
 	})
 	if err != nil {
 		return err
@@ -114,13 +119,16 @@ func (s *service) serve(ctx context.Context, hup <-chan os.Signal) (failed error
 	for i, socket := range s.sockets {
 		go func() { ended <- socket.Serve(ctx, s.submit(s.config.Listeners[i])) }()
 	}
+	stopping := sync.OnceFunc(func() {
+		s.log.Info("stopping, what was received is answered first")
+		s.notify(daemon.SdNotifyStopping)
+	})
 	stop, broken := ctx.Done(), s.queue.Broken()
 	for running := len(s.sockets); running > 0; {
 		select {
 		case <-stop:
 			stop, hup = nil, nil
-			s.log.Info("stopping, what was received is answered first")
-			s.notify(daemon.SdNotifyStopping)
+			stopping()
 		case <-hup:
 			s.reload()
 		case <-broken:
@@ -129,6 +137,9 @@ func (s *service) serve(ctx context.Context, hup <-chan os.Signal) (failed error
 			cancel(s.queue.Err())
 		case err := <-ended:
 			running--
+			if ctx.Err() != nil {
+				stopping() // a socket may end before stop has its turn
+			}
 			failed = errors.Join(failed, err)
 			cancel(err) // one socket down: stop them all, a supervisor starts anew
 		}
@@ -164,7 +175,7 @@ func (s *service) close() error {
 	if s.listener != nil {
 		errs = append(errs, s.listener.Close(ctx))
 	}
-	errs = append(errs, s.handlers.close(ctx))
+	errs = append(errs, s.handlers.close(ctx), s.replies.close())
 	if s.truth != nil {
 		errs = append(errs, s.truth.Close())
 	}

@@ -37,6 +37,9 @@ func (s *service) reload() {
 		return
 	}
 	rules, err := config.rules()
+	if err == nil {
+		_, err = config.views()
+	}
 	if err != nil {
 		s.log.Error("reload refused, the old configuration stays", "error", err)
 		return
@@ -47,6 +50,7 @@ func (s *service) reload() {
 	if err := s.truth.SetSchemas(rules.Schemas); err != nil {
 		s.log.Error("the views of the schemas stay as they were", "error", err)
 	}
+	s.replies.follow(config)
 	s.handlers.reopen()
 	s.tellProblems()
 	if names := s.config.restart(config); len(names) > 0 {

@@ -26,7 +26,7 @@ var mayImport = map[string][]string{
 	"listener":       {"message", "schemas", "hostkey", "queue"},
 	"handler":        {"message", "queue"},
 	"promise-module": {"promise", "message", "schemas", "hostkey", "zmq"},
-	"cf-messaged":    {"listener", "handler", "message", "schemas", "hostkey", "queue", "truth", "zmq"},
+	"cf-messaged":    {"listener", "handler", "view", "sqlite", "message", "schemas", "hostkey", "queue", "truth", "zmq"},
 }
 
 // outside are libraries that one package alone may import.

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/webhuis/cfengine-messages/hostkey"
+	"github.com/webhuis/cfengine-messages/message"
+	"github.com/webhuis/cfengine-messages/sqlite"
+	"github.com/webhuis/cfengine-messages/truth"
+	"github.com/webhuis/cfengine-messages/view"
+)
+
+// viewRequest is the schema by which a host asks for a view.
+const viewRequest = "view_request"
+
+// replies finds what receipts carry beyond that a message is stored.
+type replies struct {
+	truth *truth.Truth
+	views *view.Runner
+	rules atomic.Pointer[map[string]replyRule] // by schema of the feed
+
+	asking sync.Mutex // one at a time asks reader
+	reader *truth.Reader
+}
+
+// replyRule is what a feed says of its replies.
+type replyRule struct {
+	view  string
+	wants map[string]time.Duration
+}
+
+// openReplies checks every view against the truth's schemas before any is
+// asked for.
+func openReplies(c Config, t *truth.Truth) (*replies, error) {
+	set, err := c.views()
+	if err != nil {
+		return nil, usageError{err}
+	}
+	open := func(ctx context.Context) (*sqlite.Conn, error) { return truth.Connect(ctx, c.State) }
+	ctx, cancel := context.WithTimeout(context.Background(), drain)
+	defer cancel()
+	if err := checkViews(ctx, set, open); err != nil {
+		return nil, usageError{err}
+	}
+	reader, err := truth.OpenReader(c.State)
+	if err != nil {
+		return nil, err
+	}
+	r := &replies{truth: t, reader: reader, views: view.NewRunner(set, view.Options{Open: open})}
+	r.follow(c)
+	return r, nil
+}
+
+// follow takes over what the feeds say of replies.
+func (r *replies) follow(c Config) {
+	rules := make(map[string]replyRule, len(c.Feeds))
+	for schema, feed := range c.Feeds {
+		ages, _ := feed.ages() // checkWants has seen them
+		rules[schema] = replyRule{feed.Reply, ages}
+	}
+	r.rules.Store(&rules)
+}
+
+func checkViews(ctx context.Context, set *view.Set, open func(context.Context) (*sqlite.Conn, error)) error {
+	conn, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(set.Check(ctx, conn), conn.Close())
+}
+
+// views loads the shipped views and the site's, and holds the feeds' replies
+// against them.
+func (c *Config) views() (*view.Set, error) {
+	set, err := view.Load(c.Views)
+	if err != nil {
+		return nil, err
+	}
+	var faults []error
+	for _, schema := range slices.Sorted(maps.Keys(c.Feeds)) {
+		name := c.Feeds[schema].Reply
+		if _, known := set.Find(name); name != "" && !known {
+			faults = append(faults, fmt.Errorf("feeds.%s.reply: no view %q; there are: %s", schema, name, strings.Join(set.Names(), ", ")))
+		}
+	}
+	return set, errors.Join(faults...)
+}
+
+// reply is asked for each message of a feed that replies, once it is stored.
+// The truth knows of the message before it answers.
+func (r *replies) reply(ctx context.Context, o message.Opened, position int64) ([]string, *message.View, error) {
+	if err := r.truth.WaitFor(ctx, position); err != nil {
+		return nil, nil, err
+	}
+	rule := (*r.rules.Load())[o.Container.Schema]
+	wants, err := r.wants(ctx, o, rule.wants)
+	if err != nil {
+		return nil, nil, err
+	}
+	shown, err := r.view(ctx, o, rule.view)
+	return wants, shown, err
+}
+
+func (r *replies) wants(ctx context.Context, o message.Opened, ages map[string]time.Duration) ([]string, error) {
+	r.asking.Lock()
+	defer r.asking.Unlock()
+	return r.reader.Wants(ctx, string(o.Sender), ages)
+}
+
+// view is the one that the feed answers with, or the one that is asked for. Who
+// may not have it, or asks for one that is not there, gets none and learns no
+// more.
+func (r *replies) view(ctx context.Context, o message.Opened, name string) (*message.View, error) {
+	var parameters view.Parameters
+	if o.Container.Schema == viewRequest {
+		var err error
+		if name, parameters, err = view.ParseRequest(o.Container.Content); err != nil {
+			return nil, err
+		}
+	}
+	if name == "" {
+		return nil, nil
+	}
+	data, err := r.views.Run(ctx, name, hostkey.Digest(o.Sender), parameters)
+	if errors.Is(err, view.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &message.View{Name: name, Data: data}, nil
+}
+
+func (r *replies) close() error {
+	if r == nil {
+		return nil
+	}
+	return errors.Join(r.views.Close(), r.reader.Close())
+}
+
+// maxAge bounds what wants may say.
+const maxAge = 10 * 366 * 24 * time.Hour
+
+// ages reads the ages of wants: Go's durations, and days.
+func (f Feed) ages() (map[string]time.Duration, error) {
+	ages := map[string]time.Duration{}
+	var faults []error
+	for _, schema := range slices.Sorted(maps.Keys(f.Wants)) {
+		text := f.Wants[schema]
+		age, err := time.ParseDuration(text)
+		if days, isDays := strings.CutSuffix(text, "d"); isDays {
+			var n int
+			n, err = strconv.Atoi(days)
+			age = time.Duration(min(n, 10_000)) * 24 * time.Hour
+		}
+		if err != nil || age < 0 || age > maxAge {
+			faults = append(faults, fmt.Errorf("%s: expected an age such as 24h or 7d, or 0s for any, found %q", schema, text))
+		}
+		ages[schema] = age
+	}
+	return ages, errors.Join(faults...)
+}
+
+// allWants are the schemas that any feed wants, with the least of their ages.
+func (c *Config) allWants() map[string]time.Duration {
+	all := map[string]time.Duration{}
+	for _, feed := range c.Feeds {
+		ages, _ := feed.ages()
+		for schema, age := range ages {
+			if least, known := all[schema]; !known || age > 0 && (age < least || least == 0) {
+				all[schema] = age
+			}
+		}
+	}
+	return all
+}
+
+// checkWants tells what is wrong with the wants of all feeds.
+func (c *Config) checkWants() error {
+	var faults []error
+	for _, schema := range slices.Sorted(maps.Keys(c.Feeds)) {
+		if _, err := c.Feeds[schema].ages(); err != nil {
+			faults = append(faults, fmt.Errorf("feeds.%s.wants.%w", schema, err))
+		}
+		for wanted := range c.Feeds[schema].Wants {
+			if _, fed := c.Feeds[wanted]; !fed {
+				faults = append(faults, fmt.Errorf("feeds.%s.wants: %s has no feed, so nobody could send it", schema, wanted))
+			}
+		}
+	}
+	return errors.Join(faults...)
+}
