@@ -2,7 +2,6 @@ package view
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -73,25 +72,20 @@ func (l *listener) say(sender string, schemasAndContents ...string) {
 	l.must(l.truth.WaitFor(ctx, last))
 }
 
-// open opens the truth's file as truth does, whatever its format is by now.
-func (l *listener) open(ctx context.Context) (conn *sqlite.Conn, err error) {
-	for formats := 1; formats < 20; formats++ {
-		f := sqlite.File{Name: "truth.db", What: "truth", ApplicationID: 0x63664d54, Formats: make([]string, formats), Synchronous: sqlite.Normal, CacheKiB: 65536}
-		if conn, err = f.Open(ctx, l.folder, "ro"); err == nil {
-			return conn, nil
-		}
-	}
-	return nil, errors.Join(errors.New("no format fits"), err)
+// now opens the truth as it is.
+func (l *listener) now(ctx context.Context) (*sqlite.Conn, error) {
+	return truth.Connect(ctx, l.folder)
 }
 
-func (l *listener) runner() *Runner {
+// runner answers the shipped views, which hold.
+func (l *listener) runner(open func(context.Context) (*sqlite.Conn, error)) *Runner {
 	set, err := Load("")
 	l.must(err)
-	conn, err := l.open(context.Background())
+	conn, err := open(context.Background())
 	l.must(err)
 	l.must(set.Check(context.Background(), conn))
 	l.must(conn.Close())
-	r := NewRunner(set, Options{Open: l.open})
+	r := NewRunner(set, Options{Open: open})
 	l.Cleanup(func() { l.must(r.Close()) })
 	return r
 }
@@ -106,7 +100,7 @@ func TestTruth(t *testing.T) {
 		"role", `{"domain":"","role":"web","packages":["nginx"]}`,
 		"role", `{"domain":"a.nl","role":"web","contact":"role"}`,
 		"dns", `{"domain":"a.nl","ttl":"300"}`)
-	r := l.runner()
+	r := l.runner(l.now)
 	l.say(h1, "host", `{"uqhost":"web1","domain":"a.nl","role":"web","cpus":"4"}`)
 	gives(t, r, "host_context", digest(1), nil, `{"dns":{"domain":"a.nl","ttl":"300"},`+
 		`"domain":{"domain":"a.nl","contact":"domain"},"domain_role":{"domain":"a.nl","role":"web","contact":"role"},`+
@@ -131,12 +125,29 @@ func TestTruth(t *testing.T) {
 	gives(t, r, "host_context", digest(1), nil, `{"host":{"uqhost":"web1"},"merged":{"contact":"site","domain":"","uqhost":"web1"},"site":{"domain":"","contact":"site"}}`)
 }
 
+// An earlier truth has the same views.
+func TestTruthAsOf(t *testing.T) {
+	l := newListener(t)
+	h1 := string(digest(1))
+	l.say(h1, "host", `{"uqhost":"was"}`, "domain", `{"domain":"","contact":"site"}`, "host", `{"uqhost":"is"}`)
+	for after, want := range map[int64]string{
+		0: `{"merged":{}}`,
+		1: `{"host":{"uqhost":"was"},"merged":{"uqhost":"was"}}`,
+		3: `{"host":{"uqhost":"is"},"merged":{"contact":"site","domain":"","uqhost":"is"},"site":{"domain":"","contact":"site"}}`,
+	} {
+		r := l.runner(func(ctx context.Context) (*sqlite.Conn, error) {
+			return truth.ConnectAsOf(ctx, l.folder, time.Unix(1_700_000_000+after, 0))
+		})
+		gives(t, r, "host_context", digest(1), nil, want)
+	}
+}
+
 // What every host asks for finds its rows by an index.
 func TestPlans(t *testing.T) {
 	l := newListener(t)
 	set, err := Load("")
 	l.must(err)
-	conn, err := l.open(context.Background())
+	conn, err := l.now(context.Background())
 	l.must(err)
 	defer conn.Close()
 	v, _ := set.Find("host_context")
@@ -170,7 +181,7 @@ func BenchmarkTruth(b *testing.B) {
 		l.say(string(digest(h)), "host", fmt.Sprintf(`{"uqhost":"h%d","fqhost":"h%d.d%d.nl","domain":"d%d.nl","role":"r%d","os":"linux","arch":"x86_64","cpus":"4","flavor":"debian_12"}`, h, h, h%400, h%400, h%10),
 			"network", fmt.Sprintf(`{"ipv4":"192.0.2.%d","interfaces":{"eth0":{}}}`, h%250))
 	}
-	r := l.runner()
+	r := l.runner(l.now)
 	for _, name := range []string{"host_context", "cmdb", "hostgroups", "zone"} {
 		b.Run(name, func(b *testing.B) {
 			var p Parameters
