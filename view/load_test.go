@@ -82,6 +82,7 @@ func TestLoadFaults(t *testing.T) {
 		{"v", "containers: {rows: {sql: SELECT 1, limit: 3}}", `unknown field "limit"`},
 		{"v", "containers: {Rows: {sql: SELECT 1}}", `containers: "Rows" is no name`},
 		{"v", "containers: [1]", "v.yaml: [1:13]"},
+		{"v", "for: 0\npublish_on: !x\na:\n    b: c\n", "v.yaml: the YAML library cannot read it"},
 		{"zone", "for: trusted\nparameters: [a]\n", "parameters and merge need containers"},
 	} {
 		_, err := Load(folderOf(t, c.name, c.text))
@@ -122,6 +123,7 @@ func FuzzParse(f *testing.F) {
 		text, _ := shipped.ReadFile(file.Name())
 		f.Add(string(text))
 	}
+	f.Add("for: 0\npublish_on: !x\na:\n    b: c\n") // the YAML library panics
 	f.Add("for: [SHA=1]\nmerge: [a]\ncontainers: {a: {single: true, json: [b], sql: \"SELECT ';' AS b -- :x\"}}")
 	f.Fuzz(func(t *testing.T, text string) {
 		v, err := parse("v", "v.yaml", []byte(text), nil)

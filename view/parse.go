@@ -70,8 +70,15 @@ func parse(name, file string, data []byte, base *View) (*View, error) {
 }
 
 // decode reads YAML. Unknown keys, keys that occur twice and values of the wrong
-// type are errors with line and column.
+// type are errors with line and column. The library panics at some documents (a
+// tag without a value where a list is wanted), which must not end a listener that
+// reads its files again.
 func decode(file string, data []byte) (d document, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("the YAML library cannot read it (%v): is there a tag, as !x, or an alias in it?", cause)
+		}
+	}()
 	d.file = file
 	if d.tree, err = parser.ParseBytes(data, 0); err != nil {
 		return d, errors.New(strings.TrimSpace(yaml.FormatError(err, false, true)))
