@@ -102,10 +102,14 @@ func (c *Config) name() string {
 
 // parseConfig reads YAML. Unknown keys, keys that occur twice and values of
 // the wrong type are errors with line and column.
-func parseConfig(data []byte) (Config, error) {
-	var c Config
+func parseConfig(data []byte) (c Config, err error) {
+	defer func() { // goccy/go-yaml v1.19.2 panics on a tag where a list is wanted
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("no configuration: the YAML cannot be read (%v)", fault)
+		}
+	}()
 	d := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
-	err := d.Decode(&c)
+	err = d.Decode(&c)
 	if errors.Is(err, io.EOF) {
 		return c, errors.New("empty: cf-messaged init --print shows one that is not")
 	}

@@ -36,6 +36,7 @@ func TestConfig(t *testing.T) {
 		{"listeners: []\n", "listeners: none"},
 		{"listeners:\n", "listeners: none"},
 		{"listeners: {pattern: request}\n", "[1:12] mapping was used where sequence is expected"},
+		{"listeners: !x\n  a: 1\n", "the YAML cannot be read"},
 		{"listeners: [request]\n", "[1:13] string was used where mapping is expected"},
 		{"listeners: [{pattern: request}]\n", "listeners[0]: name at least one endpoint"},
 		{"listeners: [{bind: [tcp://127.0.0.1:1]}]\n", `listeners[0].pattern: expected request, publish, push or pair, found ""`},
