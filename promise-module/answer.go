@@ -48,9 +48,10 @@ var unspoken = map[message.Code]string{
 	message.Busy:          "the listener cannot put it on disk at the moment",
 }
 
-// receiptLimits bound an answer: a view as large as CFEngine reads, at the
-// place where a receipt has it.
-var receiptLimits = message.Limits{Size: maxView + 64<<10, Depth: message.DefaultLimits.Depth + 2}
+// receiptLimits bound an answer: a view as large as CFEngine reads. In it the
+// content of a host, as deep as any may be, lies up to five levels down: view,
+// data, container, row, column.
+var receiptLimits = message.Limits{Size: maxView + 64<<10, Depth: message.DefaultLimits.Depth + 5}
 
 // reader understands answers to one message.
 type reader struct {
