@@ -134,7 +134,9 @@ func (s *speaker) promise(c *conversation) (*promised, error) {
 	}
 	before := p.taken
 	err = s.account(p)
-	if err == nil && p.result == repaired && p.taken != before+1 {
+	// What waits in the outbox since an earlier run is not queued again.
+	waits := s.name == "async_request" && p.taken == before
+	if err == nil && p.result == repaired && p.taken != before+1 && !waits {
 		err = fmt.Errorf("message %s took %d numbers", id, p.taken-before)
 	}
 	return p, err
