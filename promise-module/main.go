@@ -82,12 +82,15 @@ func serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	m := newMessages()
 	server := promise.Server{Name: "messages_promise_module", Version: moduleVersion(), Type: m}
 	err := server.Serve(ctx, in, out)
+	// Where the run ended as it should, Terminate has closed everything and told
+	// what there was to tell. Otherwise the agent was killed, or killed us:
+	// nobody is there to be told, and what stands on stderr ends up in cf-execd's
+	// mail (facts 5.1, 5.3).
+	_ = m.land()
 	if ctx.Err() != nil || errors.Is(err, syscall.EPIPE) {
-		// The agent was killed, or killed us: nobody is there to be told, and
-		// what stands on stderr ends up in cf-execd's mail (facts 5.1, 5.3).
-		err = nil
+		return nil
 	}
-	return errors.Join(err, m.land())
+	return err
 }
 
 // newMessages finds this host's folders. Nothing is opened before a promise

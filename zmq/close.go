@@ -35,11 +35,16 @@ func (c *Client) CloseWithin(linger time.Duration) error {
 	for _, r := range c.requests {
 		r.close()
 	}
-	return errors.Join(c.handOver(time.Now().Add(linger)), terminate(c.zctx))
+	late, done := c.handOver(time.Now().Add(linger))
+	if !done { // the context would never end: it goes with the process
+		return late
+	}
+	return errors.Join(late, terminate(c.zctx))
 }
 
-// handOver closes the links whose messages have no answer, all at once, and waits for each until end.
-func (c *Client) handOver(end time.Time) error {
+// handOver closes the links whose messages have no answer, all at once, and waits for each until end. done is false where
+// libzmq has not let go of one even then.
+func (c *Client) handOver(end time.Time) (late error, done bool) {
 	var open []*link
 	for _, l := range slices.Concat(slices.Collect(maps.Values(c.links)), pusherLinks(c.pushers)) {
 		if l.connection != nil {
@@ -47,17 +52,20 @@ func (c *Client) handOver(end time.Time) error {
 			open = append(open, l)
 		}
 	}
-	var late error
 	for _, l := range open {
 		if !l.connection.finished(end.Add(grace / 2)) {
 			late = errors.Join(late, fmt.Errorf("%s: not everything could be handed over before the end: %s", l.to, wayOut[Stuck]))
 		}
 	}
+	done = true
 	for _, l := range open {
-		l.connection.finished(end.Add(time.Second))
+		if !l.connection.finished(end.Add(time.Second)) {
+			done = false // its last event would hold up libzmq for ever, were nobody there to take it
+			continue
+		}
 		_ = l.connection.monitor.events.Close()
 	}
-	return late
+	return late, done
 }
 
 // grace is how much longer libzmq may hold a message than Close waits for it, so that the two can be told apart.

@@ -35,10 +35,21 @@ func newContext(sockets int) (*zmq4.Context, error) {
 	return zctx, nil
 }
 
-// terminate ends a context whose sockets are all closed. It waits no longer than their linger.
+// lastWait bounds the end of a context, beyond any linger of its sockets.
+const lastWait = 5 * time.Second
+
+// terminate ends a context whose sockets are all closed. libzmq takes as long as their linger, and no end of a program
+// may wait for it without a bound: what it has not let go of by then goes with the process.
 func terminate(zctx *zmq4.Context) error {
 	zctx.SetRetryAfterEINTR(true) // ended by a signal, pebbe would never try again
-	return zctx.Term()
+	ended := make(chan error, 1)
+	go func() { ended <- zctx.Term() }()
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(lastWait):
+		return fmt.Errorf("libzmq did not end within %s", lastWait)
+	}
 }
 
 // poll waits until a socket is readable, for at most d rounded up: libzmq counts whole milliseconds, and a wait of 0 in
