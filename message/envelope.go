@@ -15,6 +15,7 @@ const signatureLimit = 1366
 // envelope is a JWS in compact serialization (RFC 7515 section 7.1), cut up
 // and with its header read. The payload is still encoded.
 type envelope struct {
+	frame     []byte
 	header    Header
 	signed    []byte // header and payload as they came: what the signature covers
 	payload   []byte
@@ -27,8 +28,9 @@ func IsBare(frame []byte) bool {
 	return len(frame) > 0 && frame[0] == '{'
 }
 
-// Payload gives the container's bytes of a stored frame, bare or envelope.
-// Nothing is verified: for frames that were, before they were stored.
+// Payload gives the container's bytes of a stored frame, bare or envelope, as
+// Opened.Envelope is one. Nothing is verified: for frames that were, before they
+// were stored.
 func Payload(frame []byte) ([]byte, error) {
 	if IsBare(frame) {
 		return frame, nil
@@ -53,7 +55,7 @@ func cut(frame []byte) (header, payload, signature []byte, err error) {
 	switch dots := bytes.Count(frame, []byte(".")); dots {
 	case 2:
 	case 4:
-		return nil, nil, nil, refuse(Malformed, "five parts, so it is encrypted (JWE); decrypt it first")
+		return nil, nil, nil, refuse(Malformed, "five parts, so it is encrypted (JWE), where a signed envelope belongs")
 	default:
 		return nil, nil, nil, refuse(Malformed,
 			"%d dots; an envelope is a JWS in compact serialization, two dots, and a container begins with {", dots)
@@ -74,7 +76,7 @@ func open(frame []byte, l Limits) (envelope, error) {
 	if size := base64url.DecodedLen(len(payload)); size > l.Size {
 		return envelope{}, tooLarge(size, l)
 	}
-	e := envelope{signed: frame[:len(head)+1+len(payload)], payload: payload}
+	e := envelope{frame: frame, signed: frame[:len(head)+1+len(payload)], payload: payload}
 	if e.header, err = openHeader(head); err != nil {
 		return envelope{}, err
 	}

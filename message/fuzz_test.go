@@ -42,6 +42,36 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
+// FuzzDecrypt is what anybody can do who sees an encrypted frame: none that he
+// makes of it opens. The pair is a file's: other processes of a fuzzer have the
+// same seeds.
+func FuzzDecrypt(f *testing.F) {
+	pair := smallPair(f)
+	o := hubOpener()
+	o.Pair = pair
+	const inside = "a.b.c"
+	seed := encrypted(f, []byte(inside), pair.Public())
+	f.Add(seed)
+	f.Add([]byte("a.b.c.d.e"))
+	f.Add([]byte(base64url.EncodeToString([]byte(`{"alg":"dir","enc":"A256GCM","cty":"JWS","zip":"DEF"}`)) + "...."))
+	f.Fuzz(func(t *testing.T, frame []byte) {
+		plain, err := Decrypt(frame, pair, Limits{})
+		if err == nil && (string(plain) != inside || len(frame) != len(seed)) {
+			t.Fatalf("opened %q, which nobody encrypted, as %q", frame, plain)
+		}
+		_, err = o.Open(frame)
+		var r *Refusal
+		switch {
+		case err == nil && !IsBare(frame):
+			t.Fatalf("opened %q, which nobody signed", frame)
+		case err != nil && (!errors.As(err, &r) || !slices.Contains(Codes, r.Code)):
+			t.Fatalf("not a refusal: %v", err)
+		case err != nil:
+			checkPlainText(t, r.Error())
+		}
+	})
+}
+
 // FuzzSigned is what a trusted host can do: whatever header and payload it
 // signs, what opens means the same to any JSON reader. KID stands for the host's
 // digest, which is another in every run.

@@ -45,7 +45,7 @@ var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 // hubOpener trusts node and hub, and is the hub.
 func hubOpener() *Opener {
-	return &Opener{Keys: trusted(node(), hub()), Self: hub().pair.Digest(), Now: func() time.Time { return noon }}
+	return &Opener{Keys: trusted(node(), hub()), Self: hub().pair.Digest(), Pair: hub().pair, Now: func() time.Time { return noon }}
 }
 
 func trusted(hosts ...host) func(hostkey.Digest) (*hostkey.PublicKey, bool) {

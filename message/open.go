@@ -14,6 +14,7 @@ const defaultSkew = 5 * time.Minute
 type Opener struct {
 	Keys func(hostkey.Digest) (*hostkey.PublicKey, bool) // the trusted keys; asked for every envelope, so that a removed key counts at once
 	Self hostkey.Digest                                  // the only aud that is for us; "" refuses every aud
+	Pair *hostkey.Pair                                   // opens what is encrypted to it; nil takes nothing that is encrypted
 	Now  func() time.Time                                // nil means time.Now
 	// Skew is how far iat may lie in the future; 0 means 5 minutes. exp is
 	// exact: the sender chose it (the leeway of RFC 7519 section 4.1.4 is a may).
@@ -26,22 +27,45 @@ type Opener struct {
 // Opened is a message and what is proved about it.
 type Opened struct {
 	Container Container
-	Bytes     []byte         // the container's exact bytes
-	Header    Header         // the envelope's; zero when bare
-	Sender    hostkey.Digest // whose key signed; "" when bare: nobody
+	Bytes     []byte             // the container's exact bytes
+	Envelope  []byte             // what proves it: the frame, or the signed envelope that was encrypted in it
+	Encrypted bool               // it came encrypted
+	Header    Header             // the envelope's; zero when bare
+	Sender    hostkey.Digest     // whose key signed; "" when bare: nobody
+	Key       *hostkey.PublicKey // the sender's; nil when bare
 }
 
-// Open judges what a node sends: an envelope of PS256, or a bare container,
-// which comes back without a Sender; whether it may is for the caller. Bytes and
-// content of a bare container are parts of frame.
+// Open judges what a node sends: an envelope of PS256, which may be encrypted to
+// Pair, or a bare container, which comes back without a Sender; whether it may is
+// for the caller. Envelope, bytes and content may be parts of frame.
 //
 // The error is a *Refusal. Then Opened holds what is proved so far: Header,
 // Sender and Bytes once the signature holds, Container once it is decoded, so
 // that even an expired message can be answered by its id.
 func (o *Opener) Open(frame []byte) (Opened, error) {
-	if IsBare(frame) {
+	return o.unwrapped(frame, o.openNode)
+}
+
+// unwrapped lets open judge the signed envelope of a frame.
+func (o *Opener) unwrapped(frame []byte, open func([]byte) (Opened, error)) (Opened, error) {
+	switch {
+	case IsBare(frame):
 		return o.bare(frame)
+	case !IsEncrypted(frame):
+		return open(frame)
+	case o.Pair == nil:
+		return Opened{}, refuseStranger(NotForMe, "it is encrypted, and there is no key to open it with")
 	}
+	envelope, err := Decrypt(frame, o.Pair, o.Limits)
+	if err != nil {
+		return Opened{}, err
+	}
+	opened, err := open(envelope)
+	opened.Encrypted = true
+	return opened, err
+}
+
+func (o *Opener) openNode(frame []byte) (Opened, error) {
 	e, key, err := o.identify(frame)
 	if err != nil {
 		return Opened{}, err
@@ -52,7 +76,7 @@ func (o *Opener) Open(frame []byte) (Opened, error) {
 	if err := key.VerifyPS256(e.signed, e.signature); err != nil {
 		return Opened{}, refuseStranger(BadSignature, "under the key %s: %v", e.header.Kid, err)
 	}
-	return o.accept(e, e.header.Exp)
+	return o.accept(e, key, e.header.Exp)
 }
 
 func (o *Opener) bare(frame []byte) (Opened, error) {
@@ -60,7 +84,7 @@ func (o *Opener) bare(frame []byte) (Opened, error) {
 	if err != nil {
 		return Opened{}, err
 	}
-	return Opened{Container: c, Bytes: frame}, nil
+	return Opened{Container: c, Bytes: frame, Envelope: frame}, nil
 }
 
 // identify reads the envelope's header and finds the key it names.
@@ -77,8 +101,8 @@ func (o *Opener) identify(frame []byte) (envelope, *hostkey.PublicKey, error) {
 }
 
 // accept takes an envelope whose signature holds. until is when its proof ends.
-func (o *Opener) accept(e envelope, until int64) (Opened, error) {
-	opened := Opened{Header: e.header, Sender: hostkey.Digest(e.header.Kid)}
+func (o *Opener) accept(e envelope, key *hostkey.PublicKey, until int64) (Opened, error) {
+	opened := Opened{Envelope: e.frame, Header: e.header, Sender: key.Digest(), Key: key}
 	// Decoded before aud and time are judged, for the answer needs the id;
 	// told after them, as the order of the codes wants it.
 	var malformed error

@@ -59,13 +59,14 @@ func (k *SessionKey) Seal(container []byte, h Header) ([]byte, error) {
 }
 
 // OpenListener judges what a listener says: an envelope of EdDSA whose cert is
-// signed by a trusted host key, the one of kid; or a bare container, as Open
-// does. The same codes, the same order; a proof ends with the envelope's exp
+// signed by a trusted host key, the one of kid, encrypted to Pair or not; or a
+// bare container, as Open does. The same codes, the same order; a proof ends with the envelope's exp
 // or the cert's, whichever comes first. A cert is verified once and remembered.
 func (o *Opener) OpenListener(frame []byte) (Opened, error) {
-	if IsBare(frame) {
-		return o.bare(frame)
-	}
+	return o.unwrapped(frame, o.openVouched)
+}
+
+func (o *Opener) openVouched(frame []byte) (Opened, error) {
 	e, key, err := o.identify(frame)
 	if err != nil {
 		return Opened{}, err
@@ -80,7 +81,7 @@ func (o *Opener) OpenListener(frame []byte) (Opened, error) {
 	if !ed25519.Verify(v.public, e.signed, e.signature) {
 		return Opened{}, refuseStranger(BadSignature, "under the session key of %s", e.header.Kid)
 	}
-	return o.accept(e, min(e.header.Exp, v.exp))
+	return o.accept(e, key, min(e.header.Exp, v.exp))
 }
 
 // voucher gives what the cert of h vouches for.
