@@ -29,7 +29,7 @@ static_zmq() {
 }
 
 built_zmq() {
-  find "$root/.build" -mindepth 1 -maxdepth 1 -name 'zmq-*' 2>/dev/null | sort -V | tail -n 1
+  find "$root/.build/" -mindepth 1 -maxdepth 1 -name 'zmq-*' 2>/dev/null | sort -V | tail -n 1
 }
 
 # build_zmq FOLDER: from FOLDER/zeromq/source into FOLDER/prefix.
