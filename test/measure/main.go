@@ -1,7 +1,8 @@
 // Command measure takes the figures that test/bench prints: what messages:
 // promises add to a run of cf-agent, how fast the module starts, how many
-// messages a listener acknowledges or stores, by each pattern, and how soon a
-// handler has one. It asserts nothing about time.
+// messages a listener acknowledges or stores, by each pattern, how soon a
+// handler has one, and how fast the truth of a large site is made and asked. It
+// asserts nothing about time.
 //
 // Everything runs in a temporary folder and on the loopback interface. Each
 // figure stands beside one of the same run that tells what the machine can do:

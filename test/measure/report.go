@@ -17,6 +17,7 @@ type report struct {
 	Patterns *patternsFigures `json:"patterns,omitempty"`
 	Latency  *latencyFigures  `json:"latency,omitempty"`
 	Many     *manyFigures     `json:"many,omitempty"`
+	Truth    *truthFigures    `json:"truth,omitempty"`
 }
 
 func (r report) writeJSON(to io.Writer) error {
@@ -40,6 +41,7 @@ func (r report) writeText(to io.Writer) error {
 		{r.Patterns != nil, func() { r.Patterns.write(&b, r.Machine) }},
 		{r.Latency != nil, func() { r.Latency.write(&b) }},
 		{r.Many != nil, func() { r.Many.write(&b) }},
+		{r.Truth != nil, func() { r.Truth.write(&b) }},
 	} {
 		if part.measured {
 			part.write()
