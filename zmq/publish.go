@@ -70,20 +70,22 @@ func (l *link) tryPublish(ctx context.Context, topic string, payload []byte) (mi
 	return nil, nil
 }
 
-// readTopics takes in what the peer subscribes to: 1 and a prefix of topics, or 0 and one it wants no more (ZeroMQ RFC 29).
+// readTopics takes in what the peer subscribes to.
 func (c *connection) readTopics() error {
 	for range 1000 {
-		frame, more, err := receiveFrame(c.socket)
-		switch {
-		case is(err, syscall.EAGAIN):
+		frame, _, err := receiveFrame(c.socket)
+		if is(err, syscall.EAGAIN) {
 			return nil
-		case err != nil:
+		}
+		if err != nil {
 			return fail(Failed, "receive: %w", err)
-		case more || len(frame) == 0: // no subscription
-		case frame[0] == 1:
-			c.topics[string(frame[1:])] = true
-		case frame[0] == 0:
-			delete(c.topics, string(frame[1:]))
+		}
+		switch on, topic, ok := subscription(frame); {
+		case !ok:
+		case on:
+			c.topics[topic] = true
+		default:
+			delete(c.topics, topic)
 		}
 	}
 	return nil

@@ -18,6 +18,11 @@ type SenderOptions struct {
 	Timeout    time.Duration // for a Send whose context has no deadline; 5 s
 	MaxMessage int64         // bytes of a message; DefaultMaxMessage
 	Linger     time.Duration // how long Close hands over what Send was given; 2 s
+
+	// Subscribed is told of every topic, or beginning of topics, that a peer subscribes to, each time one does, and, with
+	// on false, when the last one that did has given it up or is gone. Peers prove nothing, and may name anything. It is
+	// called from the Sender's goroutine and must not wait; nil for nobody. For publish alone.
+	Subscribed func(topic string, on bool)
 }
 
 // Sender is a sending end that binds: workers (PULL) connect to one that pushes, which gives each in turn a message, and
@@ -85,6 +90,9 @@ func (s *Sender) bind() (err error) {
 		setServerOptions(s.socket, ServerOptions{MaxMessage: DefaultMaxMessage}), // of what the peers send: subscriptions
 		s.socket.SetSndhwm(sendAhead),
 	)
+	if s.kind == zmq4.XPUB && s.options.Subscribed != nil { // else libzmq tells only of the first that wants a topic
+		err = errors.Join(err, s.socket.SetXpubVerbose(1))
+	}
 	if err != nil {
 		return fmt.Errorf("socket options: %w", err)
 	}

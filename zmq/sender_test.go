@@ -175,3 +175,55 @@ func resident(t *testing.T) int {
 	fmt.Fscan(bytes.NewReader(content), &size, &pages)
 	return pages * os.Getpagesize()
 }
+
+// Who publishes is told who wants what: of each subscription, also where another has the same, and of the last one's end.
+func TestSubscribed(t *testing.T) {
+	told := make(chan string, 100)
+	s, err := BindSender(SenderOptions{Pattern: "publish", Binds: []string{"tcp://127.0.0.1:0"}, Subscribed: func(topic string, on bool) {
+		told <- fmt.Sprint(topic, " ", on)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	expect := func(want string) {
+		t.Helper()
+		select {
+		case got := <-told:
+			if got != want {
+				t.Errorf("told %q, want %q", got, want)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("not told of %q", want)
+		}
+	}
+	const subscriber = `
+s = c.socket(zmq.SUB)
+s.connect(a[0])
+for line in sys.stdin:
+    (s.unsubscribe if line[0] == "-" else s.subscribe)(line[1:].strip())`
+	one, two := python(t, subscriber, s.Endpoints()[0]), python(t, subscriber, s.Endpoints()[0])
+	fmt.Fprintln(one.stdin, "+view.a")
+	expect("view.a true")
+	fmt.Fprintln(two.stdin, "+view.a")
+	expect("view.a true")
+	fmt.Fprintln(one.stdin, "-view.a")
+	fmt.Fprintln(one.stdin, "+view.b")
+	expect("view.b true")
+	if err := two.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	expect("view.a false")
+	fmt.Fprintln(one.stdin, "-view.b")
+	expect("view.b false")
+
+	// What is no subscription is none.
+	python(t, `
+s = c.socket(zmq.XSUB)
+s.connect(a[0])
+s.send(b"\x02view.c")
+s.send(b"")
+s.send(b"\x01view.d")
+time.sleep(60)`, s.Endpoints()[0])
+	expect("view.d true")
+}

@@ -13,9 +13,7 @@ import (
 func (s *Sender) run() error {
 	for {
 		s.waker.rest()
-		for err := error(nil); err == nil; { // subscriptions: libzmq knows them, nobody else needs to
-			_, _, err = receiveFrame(s.socket)
-		}
+		s.readSubscriptions()
 		more, closed := s.sendWaiting()
 		if closed {
 			return nil
@@ -27,6 +25,28 @@ func (s *Sender) run() error {
 			return fmt.Errorf("poll: %w", err)
 		}
 	}
+}
+
+// readSubscriptions takes in a bounded number of them, so that a crowd does not hold up what is to be sent.
+func (s *Sender) readSubscriptions() {
+	for range 1000 {
+		frame, _, err := receiveFrame(s.socket)
+		if err != nil {
+			return
+		}
+		if on, topic, ok := subscription(frame); ok && s.options.Subscribed != nil {
+			s.options.Subscribed(topic, on)
+		}
+	}
+}
+
+// subscription reads 1 and a beginning of topics that a peer wants, or 0 and one that it wants no more (ZeroMQ
+// RFC 29). libzmq takes any frame of a message for one.
+func subscription(frame []byte) (on bool, topic string, ok bool) {
+	if len(frame) == 0 || frame[0] > 1 {
+		return false, "", false
+	}
+	return frame[0] == 1, string(frame[1:]), true
 }
 
 // sendWaiting sends as much as libzmq takes; more is what to poll for then. Under the lock, so that nothing is sent
