@@ -50,6 +50,7 @@ type batch struct {
 	values   map[key][]*value
 	heard    map[senderKey][]heard
 	skipped  []skipped
+	changes  []Change // found while it is written
 }
 
 func newBatch(r *schemas.Registry) *batch {

@@ -102,15 +102,18 @@ func (t *Truth) step() (int, error) {
 		return 0, err
 	}
 	t.writing.Lock()
-	skipped, err := t.writer.apply(messages)
+	b, err := t.writer.apply(messages)
 	t.writing.Unlock()
 	if err != nil {
 		return 0, err
 	}
-	for _, s := range skipped {
+	for _, s := range b.skipped {
 		t.options.Log.Warn("message not in the truth", "position", s.position, "reason", s.reason)
 	}
-	t.advance(messages[len(messages)-1].Position, int64(len(skipped)))
+	t.advance(messages[len(messages)-1].Position, int64(len(b.skipped)))
+	if len(b.changes) > 0 {
+		t.options.Changed(b.changes)
+	}
 	return len(messages), nil
 }
 

@@ -42,6 +42,16 @@ type Options struct {
 	Poll    time.Duration // how often the queue is looked into without Wake; 1 min
 	Backoff time.Duration // after a failure; 1 s
 	Batch   int           // messages in one transaction at most; 10000, which is also the most
+
+	// Changed is told after each transaction what is known otherwise than before;
+	// what was only said again is no change. It must not wait; nil for nobody.
+	Changed func([]Change)
+}
+
+// Change is an entity of which something else is known than before.
+type Change struct {
+	Schema, Entity string
+	Sender         bool // the entity is the sender
 }
 
 func (o Options) withDefaults() Options {
@@ -56,6 +66,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Batch <= 0 {
 		o.Batch = 10_000
+	}
+	if o.Changed == nil {
+		o.Changed = func([]Change) {}
 	}
 	return o
 }

@@ -7,8 +7,9 @@ import (
 )
 
 // writeEntity takes in what messages say about one entity: the newest of them and
-// of what is there becomes the latest, all others are history.
-func (w *writer) writeEntity(k key, said []*value) error {
+// of what is there becomes the latest, all others are history. It tells whether the
+// latest says something else than before.
+func (w *writer) writeEntity(k key, said []*value) (changed bool, err error) {
 	newest := said[0]
 	for _, v := range said[1:] {
 		if v.newer(newest.order) {
@@ -17,7 +18,7 @@ func (w *writer) writeEntity(k key, said []*value) error {
 	}
 	was, err := w.current(k)
 	if err != nil {
-		return err
+		return false, err
 	}
 	replaces := was == nil || newest.newer(was.order)
 	for _, v := range said {
@@ -25,29 +26,30 @@ func (w *writer) writeEntity(k key, said []*value) error {
 			continue
 		}
 		if err := run(w.putHistory, v.columns()...); err != nil {
-			return err
+			return false, err
 		}
 	}
 	if !replaces {
-		return nil
+		return false, nil
 	}
 	return w.replace(was, newest)
 }
 
-// replace makes a value the latest in the place of another, nil when there is none.
-func (w *writer) replace(was, is *value) error {
+// replace makes a value the latest in the place of another, nil when there is none,
+// and tells whether it says something else.
+func (w *writer) replace(was, is *value) (changed bool, err error) {
 	if was != nil {
 		if err := run(w.supersede, is.key.schema, is.entity); err != nil {
-			return err
+			return false, err
 		}
 	}
 	if err := run(w.put, is.columns()...); err != nil {
-		return err
+		return false, err
 	}
 	if was != nil && was.version == is.version && bytes.Equal(was.content, is.content) {
-		return nil // as most often: it was said again
+		return false, nil // as most often: it was said again
 	}
-	return w.writeUnique(is)
+	return true, w.writeUnique(is)
 }
 
 // current is the latest value with its order, version and content.

@@ -74,7 +74,7 @@ func (w *writer) position() (position int64, id string, err error) {
 }
 
 // apply writes what the messages say and that they are applied, in one transaction.
-func (w *writer) apply(messages []queue.Message) ([]skipped, error) {
+func (w *writer) apply(messages []queue.Message) (*batch, error) {
 	b := newBatch(w.registry)
 	for i := range messages {
 		b.add(&messages[i])
@@ -87,7 +87,7 @@ func (w *writer) apply(messages []queue.Message) ([]skipped, error) {
 		_, err := w.moveMeta.Exec(last.Position, last.MessageID)
 		return err
 	})
-	return b.skipped, err
+	return b, err
 }
 
 func (w *writer) transaction(f func() error) error {
@@ -105,8 +105,12 @@ func (w *writer) transaction(f func() error) error {
 
 func (w *writer) write(b *batch) error {
 	for _, k := range b.keys() {
-		if err := w.writeEntity(k, b.values[k]); err != nil {
+		changed, err := w.writeEntity(k, b.values[k])
+		if err != nil {
 			return fmt.Errorf("schema %s: %w", k.schema, err)
+		}
+		if changed {
+			b.changes = append(b.changes, Change{k.schema, k.entity, b.values[k][0].schema.Entity.Sender})
 		}
 	}
 	if err := w.writeCounters(b.heard); err != nil {
