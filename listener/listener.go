@@ -104,7 +104,7 @@ func New(o Options) (*Listener, error) {
 	o = o.withDefaults()
 	l := &Listener{
 		pair: o.Pair, trust: o.Trust, queue: o.Queue, limits: o.Limits, now: o.Now, stored: o.Stored, reply: o.Reply,
-		opener:  &message.Opener{Keys: o.Trust.Lookup, Self: o.Pair.Digest(), Now: o.Now, Limits: o.Limits},
+		opener:  &message.Opener{Keys: o.Trust.Lookup, Self: o.Pair.Digest(), Pair: o.Pair, Now: o.Now, Limits: o.Limits},
 		journal: newJournal(o.Log, o.Now), in: make(chan Incoming, o.Room), counts: newCounts(),
 	}
 	l.rules.Store(&o.Rules)

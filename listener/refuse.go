@@ -16,7 +16,7 @@ func (l *Listener) refuse(in Incoming, o message.Opened, err error) {
 	l.counts.refused[r.Code].Add(1)
 	l.journal.write(slog.LevelWarn, "message refused", "code", r.Code, "reason", known(r),
 		"peer", in.Peer, "sender", o.Sender, "message_id", o.Container.MessageID, "size", len(in.Frame))
-	receipt := l.seal(in, knownID(o), message.Receipt{
+	receipt := l.seal(in, o, message.Receipt{
 		Status: message.Refused, Code: r.Code, Reason: l.told(o, r.Reason),
 	})
 	l.owed.Add(1)

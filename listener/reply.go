@@ -36,5 +36,5 @@ func (l *Listener) answerFully(in Incoming, o message.Opened, position int64, st
 		l.journal.write(slog.LevelError, "receipt without its view", "error", err,
 			"sender", o.Sender, "message_id", o.Container.MessageID, "schema", o.Container.Schema)
 	}
-	in.answer(l.seal(in, o.Container.MessageID, message.Receipt{Status: status, Wants: wants, View: view}))
+	in.answer(l.seal(in, o, message.Receipt{Status: status, Wants: wants, View: view}))
 }

@@ -11,17 +11,20 @@ import (
 // store queues a message and answers once it is on disk. The receipt that
 // says so is sealed before the commit, so that sealing shares the processors;
 // any other is sealed apart from the committer, for which all others wait.
+//
+// Encryption is for the way: what is queued is the signed envelope, the very
+// bytes that its sender signed. It proves its sender wherever it is read or
+// forwarded to, and the log stays readable after the host's key was replaced.
 func (l *Listener) store(in Incoming, o message.Opened) {
-	id := o.Container.MessageID
 	var receipt []byte
 	replies := l.replies(in, o)
 	if !replies {
-		receipt = l.seal(in, id, message.Receipt{Status: message.Stored})
+		receipt = l.seal(in, o, message.Receipt{Status: message.Stored})
 	}
 	m := queue.Message{
 		Pattern: in.Pattern, Sender: string(o.Sender), Peer: in.Peer,
-		Schema: o.Container.Schema, Version: o.Container.Version, MessageID: id,
-		IssuedAt: o.Header.Iat, Seq: o.Header.Seq, Frame: in.Frame,
+		Schema: o.Container.Schema, Version: o.Container.Version, MessageID: o.Container.MessageID,
+		IssuedAt: o.Header.Iat, Seq: o.Header.Seq, Frame: o.Envelope,
 	}
 	l.owed.Add(1)
 	err := l.queue.Put(m, func(s queue.Stored) {
@@ -57,7 +60,7 @@ func (l *Listener) notNew(in Incoming, o message.Opened, s queue.Stored) {
 		l.answerFully(in, o, s.Position, message.Duplicate)
 		return
 	}
-	in.answer(l.seal(in, o.Container.MessageID, message.Receipt{Status: message.Duplicate}))
+	in.answer(l.seal(in, o, message.Receipt{Status: message.Duplicate}))
 }
 
 // busy says that the message may come again: it was right, and could not be
@@ -70,7 +73,7 @@ func (l *Listener) busy(in Incoming, o message.Opened, err error) {
 	if errors.Is(err, queue.ErrFull) {
 		reason = "the listener has more messages than its disk takes at the moment; send it again later"
 	}
-	in.answer(l.seal(in, knownID(o), message.Receipt{
+	in.answer(l.seal(in, o, message.Receipt{
 		Status: message.Refused, Code: message.Busy, Reason: l.told(o, reason),
 	}))
 }

@@ -49,15 +49,20 @@ func (l *Listener) speak(now time.Time) (*message.SessionKey, error) {
 	return key, nil
 }
 
-// seal makes the bytes of a receipt: nil where nobody hears it, or where it
-// cannot be made.
-func (l *Listener) seal(in Incoming, id string, r message.Receipt) []byte {
+// seal makes the bytes of the receipt that answers o: nil where nobody hears
+// it, or where it cannot be made. What is answered to an encrypted message is
+// encrypted to its sender: a view may tell as much as what asked for it.
+func (l *Listener) seal(in Incoming, o message.Opened, r message.Receipt) []byte {
 	if in.Answer == nil || in.Silent {
 		return nil
 	}
-	sealed, err := l.sealReceipt(id, r)
+	sealed, err := l.sealReceipt(knownID(o), r)
+	if err == nil && o.Encrypted && o.Key != nil {
+		sealed, err = message.Encrypt(sealed, o.Key)
+	}
 	if err != nil {
-		l.journal.write(slog.LevelError, "receipt not sealed, the message stays without an answer", "message_id", id, "error", err)
+		l.journal.write(slog.LevelError, "receipt not sealed, the message stays without an answer",
+			"message_id", o.Container.MessageID, "error", err)
 		return nil
 	}
 	return sealed
