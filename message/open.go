@@ -43,16 +43,34 @@ type Opened struct {
 // Sender and Bytes once the signature holds, Container once it is decoded, so
 // that even an expired message can be answered by its id.
 func (o *Opener) Open(frame []byte) (Opened, error) {
-	return o.unwrapped(frame, o.openNode)
+	return o.unwrapped(frame, o.proveNode)
 }
 
-// unwrapped lets open judge the signed envelope of a frame.
-func (o *Opener) unwrapped(frame []byte, open func([]byte) (Opened, error)) (Opened, error) {
+// OpenAny judges what a node or a listener may have sent, as Open or OpenListener
+// does, by the algorithm that its header names: Opened.ByListener tells which.
+func (o *Opener) OpenAny(frame []byte) (Opened, error) {
+	return o.unwrapped(frame, func(e envelope, key *hostkey.PublicKey) (Opened, error) {
+		if e.header.Alg == algListener {
+			return o.proveListener(e, key)
+		}
+		return o.proveNode(e, key)
+	})
+}
+
+// ByListener tells that not the sender's host key itself sealed a message but a
+// session key that it vouches for, as Opened of OpenListener always are.
+func (o Opened) ByListener() bool { return o.Header.Alg == algListener }
+
+// prover judges the signature of an envelope whose kid is key's.
+type prover func(envelope, *hostkey.PublicKey) (Opened, error)
+
+// unwrapped lets prove judge the signed envelope of a frame.
+func (o *Opener) unwrapped(frame []byte, prove prover) (Opened, error) {
 	switch {
 	case IsBare(frame):
 		return o.bare(frame)
 	case !IsEncrypted(frame):
-		return open(frame)
+		return o.signed(frame, prove)
 	case o.Pair == nil:
 		return Opened{}, refuseStranger(NotForMe, "it is encrypted, and there is no key to open it with")
 	}
@@ -60,16 +78,20 @@ func (o *Opener) unwrapped(frame []byte, open func([]byte) (Opened, error)) (Ope
 	if err != nil {
 		return Opened{}, err
 	}
-	opened, err := open(envelope)
+	opened, err := o.signed(envelope, prove)
 	opened.Encrypted = true
 	return opened, err
 }
 
-func (o *Opener) openNode(frame []byte) (Opened, error) {
+func (o *Opener) signed(frame []byte, prove prover) (Opened, error) {
 	e, key, err := o.identify(frame)
 	if err != nil {
 		return Opened{}, err
 	}
+	return prove(e, key)
+}
+
+func (o *Opener) proveNode(e envelope, key *hostkey.PublicKey) (Opened, error) {
 	if e.header.Alg != algNode {
 		return Opened{}, refuseStranger(BadSignature, "alg %.64q from %s; a node signs by %s", e.header.Alg, e.header.Kid, algNode)
 	}

@@ -60,17 +60,14 @@ func (k *SessionKey) Seal(container []byte, h Header) ([]byte, error) {
 
 // OpenListener judges what a listener says: an envelope of EdDSA whose cert is
 // signed by a trusted host key, the one of kid, encrypted to Pair or not; or a
-// bare container, as Open does. The same codes, the same order; a proof ends with the envelope's exp
-// or the cert's, whichever comes first. A cert is verified once and remembered.
+// bare container, as Open does. The same codes, the same order; a proof ends
+// with the envelope's exp or the cert's, whichever comes first. A cert is
+// verified once and remembered.
 func (o *Opener) OpenListener(frame []byte) (Opened, error) {
-	return o.unwrapped(frame, o.openVouched)
+	return o.unwrapped(frame, o.proveListener)
 }
 
-func (o *Opener) openVouched(frame []byte) (Opened, error) {
-	e, key, err := o.identify(frame)
-	if err != nil {
-		return Opened{}, err
-	}
+func (o *Opener) proveListener(e envelope, key *hostkey.PublicKey) (Opened, error) {
 	if e.header.Alg != algListener || e.header.Cert == "" {
 		return Opened{}, refuseStranger(BadSignature, "alg %.64q from %s; a listener signs by %s with a cert", e.header.Alg, e.header.Kid, algListener)
 	}

@@ -47,6 +47,18 @@ func TestVoicesDoNotMix(t *testing.T) {
 	wantCode(t, err, BadSignature, "EdDSA")
 	_, err = hubOpener().OpenListener(sealed(t, hostContainer(t), hour(), hub()))
 	wantCode(t, err, BadSignature, "PS256")
+	// Who takes both is told which it was.
+	o := nodeOpener()
+	for frame, byListener := range map[string]bool{string(receipt): true, string(sealed(t, hostContainer(t), hour(), hub())): false} {
+		opened, err := o.OpenAny([]byte(frame))
+		if err != nil || opened.ByListener() != byListener || opened.Sender != hub().pair.Digest() {
+			t.Errorf("by a listener %t: %+v, %v", byListener, opened, err)
+		}
+		forged := []byte(frame)
+		forged[len(forged)-20] ^= 1
+		_, err = o.OpenAny(forged)
+		wantCode(t, err, BadSignature, "")
+	}
 	for _, open := range []func([]byte) (Opened, error){hubOpener().Open, hubOpener().OpenListener} {
 		_, err = open([]byte(k.cert))
 		wantCode(t, err, Malformed, "typ")
