@@ -3,8 +3,10 @@ package listener_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/webhuis/cfengine-messages/hostkey"
 	"github.com/webhuis/cfengine-messages/listener"
@@ -16,33 +18,61 @@ func TestMay(t *testing.T) {
 	const a, b = hostkey.Digest("SHA=a"), hostkey.Digest("SHA=b")
 	list := map[hostkey.Digest]bool{a: true}
 	for name, c := range map[string]struct {
-		feed listener.Feed
-		may  []hostkey.Digest
+		feed           listener.Feed
+		may, listeners []hostkey.Digest
 	}{
-		"left out": {listener.Feed{}, nil},
-		"empty":    {listener.Feed{Senders: map[hostkey.Digest]bool{}}, nil},
-		"trusted":  {listener.Feed{Trusted: true}, []hostkey.Digest{a, b}},
-		"list":     {listener.Feed{Senders: list}, []hostkey.Digest{a}},
-		"unsigned": {listener.Feed{Unsigned: true}, []hostkey.Digest{""}},
-		"both":     {listener.Feed{Unsigned: true, Senders: list}, []hostkey.Digest{"", a}},
+		"left out":         {listener.Feed{}, nil, nil},
+		"empty":            {listener.Feed{Senders: map[hostkey.Digest]bool{}}, nil, nil},
+		"trusted":          {listener.Feed{Trusted: true}, []hostkey.Digest{a, b}, nil},
+		"list":             {listener.Feed{Senders: list}, []hostkey.Digest{a}, []hostkey.Digest{a}},
+		"trusted and list": {listener.Feed{Trusted: true, Senders: list}, []hostkey.Digest{a, b}, []hostkey.Digest{a}},
+		"unsigned":         {listener.Feed{Unsigned: true}, []hostkey.Digest{""}, nil},
+		"both":             {listener.Feed{Unsigned: true, Senders: list}, []hostkey.Digest{"", a}, []hostkey.Digest{a}},
 	} {
-		var may []hostkey.Digest
+		var may, listeners []hostkey.Digest
 		for _, d := range []hostkey.Digest{"", a, b} {
-			if c.feed.May(d) {
+			if c.feed.May(d, false) {
 				may = append(may, d)
 			}
+			if d != "" && c.feed.May(d, true) {
+				listeners = append(listeners, d)
+			}
 		}
-		if len(may) != len(c.may) || strings.Join(text(may), " ") != strings.Join(text(c.may), " ") {
-			t.Errorf("%s: %q may, want %q", name, may, c.may)
+		if !slices.Equal(may, c.may) || !slices.Equal(listeners, c.listeners) {
+			t.Errorf("%s: %q may, and the listeners %q, want %q and %q", name, may, listeners, c.may, c.listeners)
 		}
 	}
 }
 
-func text(digests []hostkey.Digest) (texts []string) {
-	for _, d := range digests {
-		texts = append(texts, string(d))
+// What a listener sealed is taken where its host is named, and only there, and
+// has the listener's own word for who sent it.
+func TestListenersVoice(t *testing.T) {
+	other := hosts().other
+	key, err := message.NewSessionKey(other, noon, time.Hour)
+	must(t, err)
+	for name, c := range map[string]struct {
+		feed listener.Feed
+		aud  hostkey.Digest
+		want message.Code
+	}{
+		"named":    {listener.Feed{Senders: map[hostkey.Digest]bool{other.Digest(): true}}, "", ""},
+		"for us":   {listener.Feed{Senders: map[hostkey.Digest]bool{other.Digest(): true}}, hosts().hub.Digest(), ""},
+		"not us":   {listener.Feed{Senders: map[hostkey.Digest]bool{other.Digest(): true}}, hosts().node.Digest(), message.NotForMe},
+		"trusted":  {listener.Feed{Trusted: true}, "", message.Denied},
+		"unsigned": {listener.Feed{Unsigned: true}, "", message.Denied},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, func(o *listener.Options) { o.Rules = rules(t, map[string]listener.Feed{"host": c.feed}) })
+			frame, err := key.Seal(host("m-1"), message.Header{Iat: noon.Unix(), Exp: noon.Unix() + 60, Aud: string(c.aud)})
+			must(t, err)
+			if a := s.ask(frame); a.Code != c.want {
+				t.Errorf("%+v, want %q", a.Receipt, c.want)
+			}
+			if m := s.stored(); c.want == "" && (len(m) != 1 || m[0].Sender != string(other.Digest())) {
+				t.Errorf("stored %+v", m)
+			}
+		})
 	}
-	return texts
 }
 
 // The same by whole messages: a list is of hosts whose keys are trusted too.

@@ -41,10 +41,10 @@ func (l *Listener) judge(in Incoming) (opened message.Opened, err error) {
 	if message.IsBare(in.Frame) && len(in.Frame) <= l.limits.Size && !anyUnsigned(rules.Feeds) {
 		return opened, unsigned("no feed takes bare containers")
 	}
-	if opened, err = l.opener.Open(in.Frame); err != nil {
+	if opened, err = l.opener.OpenAny(in.Frame); err != nil {
 		return opened, err
 	}
-	schema, err := admit(rules, opened.Container, opened.Sender)
+	schema, err := admit(rules, opened)
 	if err != nil {
 		return opened, err
 	}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/webhuis/cfengine-messages/hostkey"
 	"github.com/webhuis/cfengine-messages/message"
 )
 
@@ -69,14 +70,20 @@ func (l *Listener) seal(in Incoming, o message.Opened, r message.Receipt) []byte
 }
 
 func (l *Listener) sealReceipt(id string, r message.Receipt) ([]byte, error) {
+	return l.Seal(r.Container(id), "")
+}
+
+// Seal makes the envelope of what the listener says, under the key that seals
+// its receipts: for the host of that digest alone, "" for any, and good for a day.
+func (l *Listener) Seal(c message.Container, aud hostkey.Digest) ([]byte, error) {
 	now := l.now()
 	key, err := l.speak(now)
 	if err != nil {
 		return nil, err
 	}
-	container, err := r.Container(id).Encode()
+	container, err := c.Encode()
 	if err != nil {
 		return nil, err
 	}
-	return key.Seal(container, message.Header{Iat: now.Unix(), Exp: now.Add(receiptLife).Unix()})
+	return key.Seal(container, message.Header{Iat: now.Unix(), Exp: now.Add(receiptLife).Unix(), Aud: string(aud)})
 }
