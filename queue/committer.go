@@ -23,28 +23,40 @@ func (q *Queue) Stats() Stats {
 }
 
 // commitWhatComes is the committer: the one goroutine that uses the writer. The
-// next batch gathers while it writes; checkpoints come after the answers.
+// next batch gathers while it writes; prunings and checkpoints come after the answers.
 func (q *Queue) commitWhatComes() {
 	defer close(q.ended)
 	var batch []entry
 	for {
-		batch = q.waiting.take(batch[:0])
-		if len(batch) == 0 {
+		var p *pruning
+		batch, p = q.waiting.take(batch[:0])
+		if len(batch) == 0 && p == nil {
 			return
 		}
 		q.commit(batch)
-		q.waiting.release(batch)
-		for i := range batch {
-			batch[i].done(batch[i].stored)
+		if p != nil {
+			p.done <- q.prune(p.Pruning)
 		}
-		clear(batch) // let the frames go
 		q.checkpoint()
 	}
 }
 
-// commit writes the batch, or sets the error in all of it: a transaction is whole
-// or not at all.
+// commit writes the batch and tells each entry what became of it.
 func (q *Queue) commit(batch []entry) {
+	if len(batch) == 0 {
+		return
+	}
+	q.write(batch)
+	q.waiting.release(batch)
+	for i := range batch {
+		batch[i].done(batch[i].stored)
+	}
+	clear(batch) // let the frames go
+}
+
+// write writes the batch, or sets the error in all of it: a transaction is whole
+// or not at all.
+func (q *Queue) write(batch []entry) {
 	err := q.Err()
 	if err == nil {
 		err = q.writer.write(batch)

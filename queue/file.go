@@ -19,6 +19,11 @@ var file = sqlite.File{
 // the sender is. aged is 0, or the row's position once the id came again after
 // DuplicateWindow; so "stored once" is a rule of the file and not of the program.
 // The frame comes last: what precedes it is read without it.
+//
+// Of messages that left (see Prune) remembered holds the ids, for as long as they
+// can come again; counted what the truth had counted by then; pruned how many
+// there were of a schema, the position of the last of them, and from when on its
+// truth is whole.
 var formats = []string{`
 CREATE TABLE senders (
 	id          INTEGER PRIMARY KEY,
@@ -62,4 +67,24 @@ CREATE TRIGGER dead_in AFTER INSERT ON dead_letters BEGIN
 END;
 CREATE TRIGGER dead_out AFTER DELETE ON dead_letters BEGIN
 	UPDATE dead_totals SET letters = letters - 1, bytes = bytes - old.bytes;
-END;`}
+END;`, `
+CREATE TABLE remembered (
+	position    INTEGER PRIMARY KEY,
+	received_at INTEGER NOT NULL,
+	sender      INTEGER NOT NULL,
+	schema      TEXT NOT NULL,
+	message_id  TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX remembered_once ON remembered (message_id, sender);
+CREATE TABLE counted (
+	sender      INTEGER NOT NULL,
+	schema      TEXT NOT NULL,
+	state       TEXT NOT NULL,
+	PRIMARY KEY (sender, schema)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE pruned (
+	schema      TEXT PRIMARY KEY,
+	messages    INTEGER NOT NULL,
+	position    INTEGER NOT NULL,
+	whole_from  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;`}

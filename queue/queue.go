@@ -8,6 +8,10 @@
 // and synchronous=FULL is an fsync). There is no timer: a lone message is
 // committed at once, and while its fsync runs the next batch gathers.
 //
+// Prune lets messages leave that nobody needs any more; their positions are not
+// given again, so there are gaps. The pages that become free are used for what
+// comes next: the file stops growing, and never shrinks.
+//
 // A Reader reads, in the same process or another, whether or not a Queue is open.
 package queue
 
@@ -26,7 +30,7 @@ const DuplicateWindow = 31 * 24 * time.Hour
 
 // Message is one accepted message, as the log keeps it.
 type Message struct {
-	Position   int64     // its place in the log, from 1 without gaps; given by the queue
+	Position   int64     // its place in the log, from 1 on in the order of storing; given by the queue
 	ReceivedAt time.Time // kept to the microsecond, in UTC; the time of Put when zero
 	Pattern    string
 	Sender     string // key digest; "" when unsigned
@@ -85,6 +89,8 @@ type Queue struct {
 	ended   chan struct{} // closed when the committer has ended
 	broken  chan struct{} // closed when err is set
 
+	oneAtATime chan struct{} // holds one while somebody prunes
+
 	mu    sync.Mutex
 	err   error // why the queue is broken
 	stats Stats
@@ -112,7 +118,7 @@ func Open(folder string, o Options) (*Queue, error) {
 	}
 	q := &Queue{
 		options: o, lock: lock, writer: w, waiting: newWaiting(o),
-		ended: make(chan struct{}), broken: make(chan struct{}),
+		ended: make(chan struct{}), broken: make(chan struct{}), oneAtATime: make(chan struct{}, 1),
 	}
 	go q.commitWhatComes()
 	return q, nil

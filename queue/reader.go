@@ -77,6 +77,7 @@ func (r *Reader) Wait(ctx context.Context) error {
 type Counts struct {
 	Messages        int64
 	Last            int64 // position of the newest message, 0 when there is none
+	Pruned          int64 // messages that left, ever
 	DeadLetters     int64
 	DeadLetterBytes int64
 	Dropped         int64 // dead letters that went because newer ones needed the room, ever
@@ -85,13 +86,12 @@ type Counts struct {
 // Counts reads them; it costs the same however long the log is.
 func (r *Reader) Counts(ctx context.Context) (Counts, error) {
 	var c Counts
-	var first int64
-	err := r.conn.QueryRowContext(ctx, `SELECT (SELECT ifnull(min(position), 1) FROM messages),
-		(SELECT ifnull(max(position), 0) FROM messages), letters, bytes, dropped FROM dead_totals`).
-		Scan(&first, &c.Last, &c.DeadLetters, &c.DeadLetterBytes, &c.Dropped)
+	err := r.conn.QueryRowContext(ctx, `SELECT (SELECT ifnull(max(position), 0) FROM messages),
+		(SELECT ifnull(sum(messages), 0) FROM pruned), letters, bytes, dropped FROM dead_totals`).
+		Scan(&c.Last, &c.Pruned, &c.DeadLetters, &c.DeadLetterBytes, &c.Dropped)
 	if err != nil {
 		return Counts{}, fmt.Errorf("queue: counting: %w", err)
 	}
-	c.Messages = c.Last - first + 1 // positions have no gaps
+	c.Messages = c.Last - c.Pruned // positions have no other gaps
 	return c, nil
 }

@@ -15,7 +15,12 @@ func (w *writer) writeMessage(m *Message) (Stored, error) {
 	if err != nil {
 		return Stored{}, err
 	}
-	position, err := w.insertMessage(m, sender)
+	oldest := m.ReceivedAt.Add(-DuplicateWindow).UnixMicro()
+	position, err := w.recalled(m.MessageID, sender, oldest)
+	if err != nil || position > 0 {
+		return Stored{Position: position, Duplicate: true}, err
+	}
+	position, err = w.insertMessage(m, sender)
 	if err != nil || position > 0 {
 		return Stored{Position: position}, err
 	}
@@ -23,7 +28,7 @@ func (w *writer) writeMessage(m *Message) (Stored, error) {
 	if err := w.find.QueryRow(m.MessageID, sender).Scan(&position, &receivedAt); err != nil {
 		return Stored{}, fmt.Errorf("finding the message stored before: %w", err)
 	}
-	if receivedAt >= m.ReceivedAt.Add(-DuplicateWindow).UnixMicro() {
+	if receivedAt >= oldest {
 		return Stored{Position: position, Duplicate: true}, nil
 	}
 	if _, err := w.age.Exec(position); err != nil {
@@ -31,6 +36,22 @@ func (w *writer) writeMessage(m *Message) (Stored, error) {
 	}
 	position, err = w.insertMessage(m, sender)
 	return Stored{Position: position}, err
+}
+
+// recalled returns where a message lay that left and whose id is remembered, or 0.
+func (w *writer) recalled(id string, sender, oldest int64) (position int64, err error) {
+	if !w.pruned {
+		return 0, nil // as most often: spare the looking
+	}
+	var receivedAt int64
+	err = w.recall.QueryRow(id, sender).Scan(&position, &receivedAt)
+	switch {
+	case errors.Is(err, sql.ErrNoRows), err == nil && receivedAt < oldest:
+		return 0, nil
+	case err != nil:
+		return 0, fmt.Errorf("recalling a message: %w", err)
+	}
+	return position, nil
 }
 
 // insertMessage returns the position given, or 0 where the id is there already.

@@ -9,10 +9,14 @@ const checkpointPages = 4000
 
 // write stores the batch in one transaction and sets in each entry what became of it.
 func (w *writer) write(batch []entry) error {
+	return w.transaction(func() error { return w.writeAll(batch) })
+}
+
+func (w *writer) transaction(write func() error) error {
 	if err := w.run("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("queue: beginning a transaction: %w", err)
 	}
-	if err := w.writeAll(batch); err != nil {
+	if err := write(); err != nil {
 		return w.rollBack(fmt.Errorf("queue: writing: %w", err))
 	}
 	if err := w.run("COMMIT"); err != nil {

@@ -23,10 +23,11 @@ type waiting struct {
 	mostBytes   int64
 
 	mu      sync.Mutex
-	some    sync.Cond // entries came, or closed
+	some    sync.Cond // entries or a pruning came, or closed
 	entries []entry
 	count   int
 	bytes   int64
+	pruning *pruning // at most one
 	closed  bool
 }
 
@@ -55,20 +56,22 @@ func (w *waiting) add(e entry) error {
 	return nil
 }
 
-// take waits for entries and appends to batch as many as one transaction holds.
-// It returns none once the list is closed and empty.
-func (w *waiting) take(batch []entry) []entry {
+// take waits for entries or a pruning, and appends to batch as many entries as one
+// transaction holds. It returns neither once the list is closed and empty.
+func (w *waiting) take(batch []entry) ([]entry, *pruning) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for len(w.entries) == 0 && !w.closed {
+	for len(w.entries) == 0 && w.pruning == nil && !w.closed {
 		w.some.Wait()
 	}
+	p := w.pruning
+	w.pruning = nil
 	n := min(len(w.entries), w.batch)
 	batch = append(batch, w.entries[:n]...)
 	rest := copy(w.entries, w.entries[n:])
 	clear(w.entries[rest:])
 	w.entries = w.entries[:rest]
-	return batch
+	return batch, p
 }
 
 // release makes room for as much as batch took.

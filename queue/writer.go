@@ -14,10 +14,13 @@ type writer struct {
 	conn    *sqlite.Conn
 	senders map[string]int64 // numbers of the senders last seen, at most maxSenders
 	inWAL   int64            // bytes written since the last checkpoint, estimated
+	pruned  bool             // messages left, ever: their ids may be remembered
 
 	findSender, addSender         *sql.Stmt
 	insert, find, age             *sql.Stmt
 	bury, deadTotals, drop, count *sql.Stmt
+	recall, leave, forget         *sql.Stmt
+	remember, remove, note, total *sql.Stmt
 }
 
 // openWriter opens the file in folder, made or brought up to date where needed.
@@ -31,6 +34,9 @@ func openWriter(folder string, o Options) (*writer, error) {
 	// Checkpoints are ours (see checkpoint); a WAL that a long reader made grow is cut afterwards.
 	if err = w.run("PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864"); err == nil {
 		err = w.prepare(ctx)
+	}
+	if err == nil {
+		err = conn.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM pruned)").Scan(&w.pruned)
 	}
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
@@ -51,6 +57,16 @@ func (w *writer) prepare(ctx context.Context) error {
 		&w.deadTotals: "SELECT letters, bytes FROM dead_totals",
 		&w.drop:       "DELETE FROM dead_letters WHERE id IN (SELECT id FROM dead_letters ORDER BY id LIMIT ?)",
 		&w.count:      "UPDATE dead_totals SET dropped = dropped + ?",
+		&w.recall:     "SELECT position, received_at FROM remembered WHERE message_id = ? AND sender = ?",
+		// The newest message stays, for the next one's position is counted from it.
+		&w.leave: `SELECT received_at, sender, schema, message_id FROM messages
+			WHERE position = ? AND position < (SELECT max(position) FROM messages)`,
+		&w.remember: "INSERT OR REPLACE INTO remembered (position, received_at, sender, schema, message_id) VALUES (?, ?, ?, ?, ?)",
+		&w.remove:   "DELETE FROM messages WHERE position = ?",
+		&w.note:     "INSERT OR REPLACE INTO counted (sender, schema, state) VALUES (?, ?, ?)",
+		&w.total: `INSERT INTO pruned (schema, messages, position, whole_from) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+			messages = messages + excluded.messages, position = max(position, excluded.position), whole_from = max(whole_from, excluded.whole_from)`,
+		&w.forget: `DELETE FROM remembered WHERE received_at < ?1 AND position IN (SELECT position FROM remembered ORDER BY position LIMIT ?2)`,
 	})
 }
 
