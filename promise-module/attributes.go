@@ -46,6 +46,7 @@ type attributes struct {
 	refresh   time.Duration
 	sign      bool
 	replyFile string
+	provide   bool          // the view as variables and classes of the next run
 	topic     string        // publish
 	split     bool          // push
 	receipt   bool          // pair
@@ -60,7 +61,7 @@ func tableDefaults() attributes {
 
 // known are the attributes that a promise may have.
 var known = []string{"content", "schema", "version", "message_id", "pattern", "to", "timeout", "retries",
-	"repeat", "refresh", "expires", "priority", "outbox", "sign", "reply_file", "topic", "split", "receipt"}
+	"repeat", "refresh", "expires", "priority", "outbox", "sign", "reply_file", "provide", "topic", "split", "receipt"}
 
 // later are the attributes of the table that nothing here serves yet. They are
 // refused, not ignored: a promise that says encrypt_to and travels in the
@@ -85,6 +86,7 @@ func (a *attributes) set(p promise.Promise) error {
 	r.duration("refresh", &a.refresh, time.Minute, maxMinutes)
 	r.bool("sign", &a.sign)
 	r.path("reply_file", &a.replyFile)
+	r.bool("provide", &a.provide)
 	r.text("topic", &a.topic)
 	r.bool("split", &a.split)
 	r.bool("receipt", &a.receipt)

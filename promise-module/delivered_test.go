@@ -133,7 +133,7 @@ func TestADamagedMemoryHoldsNothing(t *testing.T) {
 func TestAViewThatIsGoneIsAskedForAgain(t *testing.T) {
 	m := newNode(t)
 	j := mustJob(t, m, nil)
-	if _, err := m.settle(j, answerWithView().receipt.View); err != nil {
+	if _, err := m.settle(t.Context(), j, answerWithView().receipt.View); err != nil {
 		t.Fatal(err)
 	}
 	if _, held := m.holds(j); !held {

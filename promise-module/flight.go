@@ -122,12 +122,12 @@ func (m *messages) fly(w waiting, j job, p parcel) {
 			return
 		}
 		a, err := m.carry(ctx, j, p)
-		m.landed(w, j, p, a, err)
+		m.landed(ctx, w, j, p, a, err)
 	})
 }
 
 // landed settles what a delivery came to.
-func (m *messages) landed(w waiting, j job, p parcel, a answer, err error) {
+func (m *messages) landed(ctx context.Context, w waiting, j job, p parcel, a answer, err error) {
 	switch {
 	case err != nil && errors.Is(m.flights.ctx.Err(), context.Canceled):
 		return // the run is over: the next one goes on
@@ -137,7 +137,7 @@ func (m *messages) landed(w waiting, j job, p parcel, a answer, err error) {
 		m.flights.tell(promise.Error(fmt.Sprintf("Message %s (%s) refused by %s: %s", j.promiser, p.id, a.endpoint, a.refusal())))
 		m.noteDone(w)
 	default:
-		if _, err := m.settle(j, a.receipt.View); err != nil {
+		if _, err := m.settle(ctx, j, a.receipt.View); err != nil {
 			m.flights.tell(promise.Error(fmt.Sprintf("Message %s was delivered, but %v", j.promiser, err)))
 		}
 		m.flights.tell(promise.Verbose(fmt.Sprintf("Message %s (%s) sent to %s, %s", j.promiser, p.id, a.endpoint, a.standing())))

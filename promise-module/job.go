@@ -87,10 +87,12 @@ func (m *messages) findSchema(j *job) error {
 func (j *job) checkPattern() error {
 	var faults []error
 	for attribute, wrong := range map[string]bool{
-		`"split" goes with pattern "push"`:                                               j.split && j.pattern != patternPush,
-		`"receipt" goes with pattern "pair"`:                                             j.receipt && j.pattern != patternPair,
-		`"message_id" does not go with "split", which makes several messages`:            j.split && j.messageID != "",
-		`"reply_file" does not go with pattern "` + j.pattern + `", which has no answer`: j.ownReplyFile && j.silent(),
+		`"split" goes with pattern "push"`:                                                                       j.split && j.pattern != patternPush,
+		`"receipt" goes with pattern "pair"`:                                                                     j.receipt && j.pattern != patternPair,
+		`"message_id" does not go with "split", which makes several messages`:                                    j.split && j.messageID != "",
+		`"reply_file" does not go with pattern "` + j.pattern + `", which has no answer`:                         j.ownReplyFile && j.silent(),
+		`"provide" does not go with pattern "` + j.pattern + `", which has no answer`:                            j.provide && j.silent(),
+		`"provide" needs "key" in "to": what becomes variables and classes must be proved by the listener's key`: j.provide && j.to.key == "",
 	} {
 		if wrong {
 			faults = append(faults, fmt.Errorf("attribute %s", attribute))

@@ -48,6 +48,9 @@ func (m *messages) Evaluate(ctx context.Context, p promise.Promise) promise.Outc
 		return promise.NotKept(err.Error())
 	}
 	if at, held := m.holds(j); held {
+		if o, repaired := m.provideAgain(ctx, j, p.WarnOnly); repaired {
+			return o
+		}
 		return promise.Kept().WithClasses(j.class("kept")).With(promise.Verbose(fmt.Sprintf(
 			"Message %s: %s since %s", j.promiser, j.keptText(), at.Format(time.RFC3339))))
 	}
@@ -107,13 +110,14 @@ func (m *messages) send(ctx context.Context, j job) sent {
 	if s.done < s.of || s.err != nil || s.queued {
 		return s
 	}
-	s.newView, s.aside = m.settle(j, s.answer.receipt.View)
+	s.newView, s.aside = m.settle(ctx, j, s.answer.receipt.View)
 	return s
 }
 
 // settle keeps what came back and notes the delivery, in this order: where the
-// view is lost, the next run shall ask for it again.
-func (m *messages) settle(j job, view *message.View) (newView bool, err error) {
+// view is lost, the next run shall ask for it again. What is provided is made of
+// the view on disk, which needs no other delivery.
+func (m *messages) settle(ctx context.Context, j job, view *message.View) (newView bool, err error) {
 	if view != nil {
 		if newView, err = writeView(j.replyFile, view.Data); err != nil {
 			return false, fmt.Errorf("its view could not be written, so the next run sends it again: %w", err)
@@ -125,6 +129,11 @@ func (m *messages) settle(j job, view *message.View) (newView bool, err error) {
 	}
 	if err := note(); err != nil {
 		return newView, fmt.Errorf("that could not be noted, so the next run sends it again: %w", err)
+	}
+	if j.provide {
+		if _, err := m.provide(ctx, j, true); err != nil {
+			return newView, fmt.Errorf("its view is not provided: %w", err)
+		}
 	}
 	return newView, nil
 }
