@@ -55,7 +55,10 @@ func TestVoicesDoNotMix(t *testing.T) {
 			t.Errorf("by a listener %t: %+v, %v", byListener, opened, err)
 		}
 		forged := []byte(frame)
-		forged[len(forged)-20] ^= 1
+		at := len(forged) - 20
+		if forged[at]++; !strings.Contains("BCDEFGHIJKLMNOPQRSTUVWXYZbcdefghijklmnopqrstuvwxyz123456789", string(forged[at])) {
+			forged[at] = 'A'
+		}
 		_, err = o.OpenAny(forged)
 		wantCode(t, err, BadSignature, "")
 	}
