@@ -58,6 +58,7 @@ type reader struct {
 	messageID string
 	sent      []byte                                          // the frame that was sent
 	required  *hostkey.PublicKey                              // the listener's key where policy names it
+	own       func() (*hostkey.Pair, error)                   // opens what is encrypted to this host
 	trusted   func(hostkey.Digest) (*hostkey.PublicKey, bool) // the keys this host trusts
 	now       func() time.Time
 }
@@ -70,6 +71,27 @@ var envelopeStart = []byte("eyJ")
 // at (DESIGN.md section 6); a plain program's answer counts as delivery
 // otherwise.
 func (r reader) read(frame []byte) (answer, error) {
+	if bytes.HasPrefix(frame, envelopeStart) && message.IsEncrypted(frame) && !bytes.Equal(frame, r.sent) {
+		return r.encrypted(frame)
+	}
+	return r.clear(frame)
+}
+
+// encrypted takes what only this host can open, as a listener answers what came
+// encrypted.
+func (r reader) encrypted(frame []byte) (answer, error) {
+	own, err := r.own()
+	if err != nil {
+		return answer{}, err
+	}
+	envelope, err := message.Decrypt(frame, own, receiptLimits)
+	if err != nil {
+		return answer{}, fmt.Errorf("the answer is encrypted, and not so that this host can open it: %w", err)
+	}
+	return r.clear(envelope)
+}
+
+func (r reader) clear(frame []byte) (answer, error) {
 	if r.required != nil {
 		return r.proved(frame)
 	}

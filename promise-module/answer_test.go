@@ -18,6 +18,7 @@ var aTime = time.Unix(1_780_000_000, 0)
 // readerOf is a reader that trusts the hub; required names its key.
 func readerOf(required bool) reader {
 	r := reader{messageID: anID, sent: []byte(`{"host":{}}`), now: func() time.Time { return aTime },
+		own: func() (*hostkey.Pair, error) { return nodeKey().pair, nil },
 		trusted: func(d hostkey.Digest) (*hostkey.PublicKey, bool) {
 			hub := hubKey().pair.Public()
 			return hub, hub.Digest() == d

@@ -45,6 +45,7 @@ type attributes struct {
 	repeat    string
 	refresh   time.Duration
 	sign      bool
+	encryptTo string // digest or file of the key that alone opens the message; empty: it travels in the clear
 	replyFile string
 	provide   bool          // the view as variables and classes of the next run
 	topic     string        // publish
@@ -61,13 +62,12 @@ func tableDefaults() attributes {
 
 // known are the attributes that a promise may have.
 var known = []string{"content", "schema", "version", "message_id", "pattern", "to", "timeout", "retries",
-	"repeat", "refresh", "expires", "priority", "outbox", "sign", "reply_file", "provide", "topic", "split", "receipt"}
+	"repeat", "refresh", "expires", "priority", "outbox", "sign", "encrypt_to", "reply_file", "provide", "topic", "split", "receipt"}
 
 // later are the attributes of the table that nothing here serves yet. They are
-// refused, not ignored: a promise that says encrypt_to and travels in the
-// clear would be a lie.
+// refused, not ignored: a promise that says server_key and speaks to anybody
+// would be a lie.
 var later = map[string]string{
-	"encrypt_to": "envelopes are signed, not encrypted",
 	"server_key": "connections are not encrypted",
 }
 
@@ -85,6 +85,7 @@ func (a *attributes) set(p promise.Promise) error {
 	r.option("repeat", &a.repeat, repeatChanged, repeatAlways)
 	r.duration("refresh", &a.refresh, time.Minute, maxMinutes)
 	r.bool("sign", &a.sign)
+	r.key("encrypt_to", &a.encryptTo)
 	r.path("reply_file", &a.replyFile)
 	r.bool("provide", &a.provide)
 	r.text("topic", &a.topic)

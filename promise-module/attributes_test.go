@@ -116,7 +116,10 @@ func TestWrongAttributesAreToldOnce(t *testing.T) {
 		{"topic", `""`, "empty"},
 		{"split", `"each"`, "expected true or false"},
 		{"receipt", `7`, "expected true or false"},
-		{"encrypt_to", `"/x"`, "not served by this version (envelopes are signed, not encrypted)"},
+		{"encrypt_to", `"hub.pub"`, "expected the absolute path of a public key or a digest SHA=..."},
+		{"encrypt_to", `"SHA=1234"`, "is not a key digest"},
+		{"encrypt_to", `"MD5=1234"`, "an MD5 digest proves nothing"},
+		{"encrypt_to", `["/x"]`, "expected a string"},
 		{"server_key", `"x"`, "not served by this version (connections are not encrypted)"},
 		{"contents", `"{}"`, "known are: content, schema"},
 	} {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,17 +10,50 @@ import (
 	"github.com/webhuis/cfengine-messages/message"
 )
 
-// parcel is one message ready to travel.
+// parcel is one message ready to travel. How it travels, encrypted or not, is
+// settled when it does: what waits can be read here, where it comes from.
 type parcel struct {
-	id    string
-	frame []byte
-	key   *hostkey.PublicKey // of the listener, where policy names it
+	id        string
+	frame     []byte
+	key       *hostkey.PublicKey // of the listener, where policy names it
+	recipient *hostkey.PublicKey // who alone can open it; nil where anybody may
+}
+
+// addressed makes the parcel of a job without its message: to whom it goes.
+func (m *messages) addressed(ctx context.Context, j job) (p parcel, err error) {
+	if p.key, err = m.listener(ctx, j.to.key); err != nil {
+		return p, err
+	}
+	if p.recipient, err = m.listener(ctx, j.encryptTo); err != nil {
+		return p, fmt.Errorf("encrypt_to: %w", err)
+	}
+	if p.key != nil && p.recipient != nil && p.key.Digest() != p.recipient.Digest() {
+		return p, fmt.Errorf("encrypt_to is the key %s, and to names %s as the listener, which could not open it", p.recipient.Digest(), p.key.Digest())
+	}
+	return p, nil
+}
+
+// named is the listener that the message is for, by whichever attribute policy
+// names it; nil when by none. Encrypted, it must be: whoever can open it could
+// encrypt it to others, as if its sender had.
+func (p parcel) named() *hostkey.PublicKey {
+	return cmp.Or(p.recipient, p.key)
+}
+
+// travelling is the parcel as it goes over the wire.
+func (p parcel) travelling() (parcel, error) {
+	if p.recipient == nil {
+		return p, nil
+	}
+	var err error
+	p.frame, err = message.Encrypt(p.frame, p.recipient)
+	return p, err
 }
 
 // pack makes the parcels of a job: one, or one for each element where it says
 // split.
 func (m *messages) pack(ctx context.Context, j job) ([]parcel, error) {
-	key, err := m.listener(ctx, j.to.key)
+	to, err := m.addressed(ctx, j)
 	if err != nil {
 		return nil, err
 	}
@@ -33,8 +67,8 @@ func (m *messages) pack(ctx context.Context, j job) ([]parcel, error) {
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("%d of %d messages are sealed and none is sent: %w", i, len(contents), ctx.Err())
 		}
-		p := parcel{id: j.messageID, key: key}
-		if p.id == "" {
+		p := to
+		if p.id = j.messageID; p.id == "" {
 			p.id = message.NewID()
 		}
 		if p.frame, err = m.seal(j, p, content, first+uint64(i)); err != nil {
@@ -81,8 +115,8 @@ func (m *messages) seal(j job, p parcel, content json.RawMessage, seq uint64) ([
 	}
 	now := m.now()
 	header := message.Header{Iat: now.Unix(), Exp: now.Add(j.expires).Unix(), Seq: seq}
-	if p.key != nil {
-		header.Aud = string(p.key.Digest())
+	if to := p.named(); to != nil {
+		header.Aud = string(to.Digest())
 	}
 	return message.Seal(container, header, pair)
 }
@@ -90,6 +124,10 @@ func (m *messages) seal(j job, p parcel, content json.RawMessage, seq uint64) ([
 // carry takes one parcel to its listener by the job's pattern, within the
 // promise's bound.
 func (m *messages) carry(ctx context.Context, j job, p parcel) (answer, error) {
+	p, err := p.travelling()
+	if err != nil {
+		return answer{}, err
+	}
 	d := delivery{endpoints: j.endpoints(), timeout: j.timeout, retries: j.retries}
 	switch j.pattern {
 	case patternPublish:
@@ -140,6 +178,7 @@ func (m *messages) reader(ctx context.Context, p parcel) reader {
 		messageID: p.id,
 		sent:      p.frame,
 		required:  p.key,
+		own:       m.pair,
 		trusted:   func(d hostkey.Digest) (*hostkey.PublicKey, bool) { return m.trusted(ctx, d) },
 		now:       m.now,
 	}

@@ -117,10 +117,12 @@ func (m *messages) fly(w waiting, j job, p parcel) {
 		case <-ctx.Done():
 			return // it waits for the next run
 		}
-		if p.key, _ = m.listener(ctx, j.to.key); p.key == nil && j.to.key != "" {
-			m.flights.wait(j, p, fmt.Errorf("the listener's key %s is not there", j.to.key))
+		to, err := m.addressed(ctx, j)
+		if err != nil {
+			m.flights.wait(j, p, err)
 			return
 		}
+		p.key, p.recipient = to.key, to.recipient
 		a, err := m.carry(ctx, j, p)
 		m.landed(ctx, w, j, p, a, err)
 	})

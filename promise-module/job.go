@@ -87,6 +87,7 @@ func (m *messages) findSchema(j *job) error {
 func (j *job) checkPattern() error {
 	var faults []error
 	for attribute, wrong := range map[string]bool{
+		`"encrypt_to" does not go with "sign" false: what is encrypted is the signed envelope`: j.encryptTo != "" && !j.sign,
 		`"split" goes with pattern "push"`:                                                                       j.split && j.pattern != patternPush,
 		`"receipt" goes with pattern "pair"`:                                                                     j.receipt && j.pattern != patternPair,
 		`"message_id" does not go with "split", which makes several messages`:                                    j.split && j.messageID != "",

@@ -28,12 +28,13 @@ type waiting struct {
 	Retries   int           `json:"retries"`
 	Repeat    string        `json:"repeat"`
 	Sign      bool          `json:"sign"`
+	EncryptTo string        `json:"encrypt_to,omitempty"`
 	Priority  int           `json:"priority"`
 	ReplyFile string        `json:"reply_file"`
 	Provide   bool          `json:"provide,omitempty"`
 	QueuedAt  time.Time     `json:"queued_at"`
 	ExpiresAt time.Time     `json:"expires_at"`
-	Frame     string        `json:"frame"` // the envelope, or the bare container, as it travels
+	Frame     string        `json:"frame"` // the envelope, or the bare container; it is encrypted when it travels
 
 	file string
 }
@@ -47,7 +48,7 @@ func (m *messages) keepWaiting(j job, p parcel) (waiting, error) {
 	now := m.now().UTC()
 	w := waiting{
 		Promiser: j.promiser, Pattern: j.pattern, To: j.endpoints(), Key: j.to.key, Timeout: j.timeout, Retries: j.retries,
-		Repeat: j.repeat, Sign: j.sign, Priority: j.priority, ReplyFile: j.replyFile, Provide: j.provide, QueuedAt: now, ExpiresAt: now.Add(j.expires), Frame: string(p.frame),
+		Repeat: j.repeat, Sign: j.sign, EncryptTo: j.encryptTo, Priority: j.priority, ReplyFile: j.replyFile, Provide: j.provide, QueuedAt: now, ExpiresAt: now.Add(j.expires), Frame: string(p.frame),
 	}
 	var unique [8]byte
 	rand.Read(unique[:])
@@ -132,6 +133,7 @@ func (w waiting) job() (job, parcel, error) {
 	a := tableDefaults()
 	a.content, a.pattern, a.timeout, a.retries, a.repeat, a.sign, a.replyFile, a.provide =
 		c.Content, w.Pattern, w.Timeout, w.Retries, w.Repeat, w.Sign, w.ReplyFile, w.Provide
+	a.encryptTo = w.EncryptTo
 	a.to = target{endpoints: w.To, key: w.Key}
 	return job{attributes: a, promiser: w.Promiser, schema: &schemas.Schema{ID: c.Schema, Version: c.Version}}, p, nil
 }

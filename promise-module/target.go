@@ -95,6 +95,16 @@ func (t target) check() error {
 	return errors.Join(faults...)
 }
 
+// key reads what names a public key.
+func (r *reading) key(name string, into *string) {
+	if !r.text(name, into) {
+		return
+	}
+	if err := checkKey(*into); err != nil {
+		r.fault(fmt.Errorf("attribute %q: %w", name, err))
+	}
+}
+
 func checkKey(text string) error {
 	switch {
 	case text == "" || filepath.IsAbs(text):

@@ -113,7 +113,7 @@ func TestAPromisesContentTakesTheDefaultsPlace(t *testing.T) {
 }
 
 func TestAWrongMessagesJSONIsNamed(t *testing.T) {
-	for _, text := range []string{``, `{`, `[]`, `null`, `"x"`, `{"timeout":600}`, `{"tmeout":5}`, `{"to":"hub"}`, `{"timeout":5,"timeout":6}`, `{"encrypt_to":"/k"}`} {
+	for _, text := range []string{``, `{`, `[]`, `null`, `"x"`, `{"timeout":600}`, `{"tmeout":5}`, `{"to":"hub"}`, `{"timeout":5,"timeout":6}`, `{"encrypt_to":"k"}`} {
 		m := newNode(t)
 		mustWrite(t, m.defaultsFile, []byte(text))
 		_, err := m.newJob(aPromise(nil))

@@ -31,8 +31,8 @@ messages send:
                                     a request here: a person waits for the receipt)
   --ATTRIBUTE VALUE                 any other attribute of the promise: message_id,
                                     timeout, retries, repeat (default: always),
-                                    refresh, sign, reply_file, provide, topic
-                                    (publish), split (push), receipt (pair)
+                                    refresh, sign, encrypt_to, reply_file, provide,
+                                    topic (publish), split (push), receipt (pair)
   --json                            print the receipt as one JSON object
 
 The work directory is $CFENGINE_TEST_OVERRIDE_WORKDIR, else the one that this
