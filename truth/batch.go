@@ -68,16 +68,24 @@ func (b *batch) add(m *queue.Message) {
 	b.values[v.key] = append(b.values[v.key], v)
 }
 
-// keys are the entities in the order of the file's keys.
-func (b *batch) keys() []key {
-	keys := make([]key, 0, len(b.values))
-	for k := range b.values {
-		keys = append(keys, k)
+// sorted gives the newest value of each entity, in the order of the file's keys, and
+// all others.
+func (b *batch) sorted() (newest, others []*value) {
+	newest = make([]*value, 0, len(b.values))
+	for _, said := range b.values {
+		last := 0
+		for i, v := range said {
+			if v.newer(said[last].order) {
+				last = i
+			}
+		}
+		newest = append(newest, said[last])
+		others = append(append(others, said[:last]...), said[last+1:]...)
 	}
-	slices.SortFunc(keys, func(a, b key) int {
-		return cmp.Or(cmp.Compare(a.schema, b.schema), cmp.Compare(a.entity, b.entity))
+	slices.SortFunc(newest, func(a, b *value) int {
+		return cmp.Or(cmp.Compare(a.key.schema, b.key.schema), cmp.Compare(a.entity, b.entity))
 	})
-	return keys
+	return newest, others
 }
 
 func (b *batch) read(m *queue.Message) (*value, error) {

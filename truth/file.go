@@ -83,3 +83,6 @@ CREATE TABLE _skipped (
 
 // columns are those of _latest and _history.
 const columns = `schema, entity, "from", tie, position, sender, message_id, version, issued_at, seq, received_at, content`
+
+// counterColumns are those of _senders.
+const counterColumns = "sender, schema, first_seen, last_seen, messages, low, high, high_at, began_at, gaps, missing"

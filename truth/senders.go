@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,35 +13,43 @@ import (
 // came unsigned.
 type senderKey struct{ sender, schema string }
 
+// writeCounters counts what was heard.
 func (w *writer) writeCounters(all map[senderKey][]heard) error {
 	keys := slices.SortedFunc(maps.Keys(all), func(a, b senderKey) int {
 		return cmp.Or(cmp.Compare(a.sender, b.sender), cmp.Compare(a.schema, b.schema))
 	})
-	for _, k := range keys {
-		c, err := w.counter(k)
-		if err != nil {
-			return fmt.Errorf("reading what is known of %s: %w", k.sender, err)
-		}
-		for _, h := range all[k] {
+	counters, err := w.readCounters(keys)
+	if err != nil {
+		return fmt.Errorf("reading what is known of senders: %w", err)
+	}
+	if err := w.putCounter.run(len(keys), func(values []any, i int) []any {
+		c := counters[keys[i]]
+		for _, h := range all[keys[i]] {
 			c.add(h)
 		}
-		if err := run(w.putCounter, k.sender, k.schema, c.firstSeen, c.lastSeen, c.messages,
-			c.low, c.high, c.highAt, c.beganAt, c.gaps, c.missingText()); err != nil {
-			return fmt.Errorf("counting messages of %s: %w", k.sender, err)
-		}
+		return append(values, keys[i].sender, keys[i].schema, c.firstSeen, c.lastSeen, c.messages,
+			c.low, c.high, c.highAt, c.beganAt, c.gaps, c.missingText())
+	}); err != nil {
+		return fmt.Errorf("counting messages: %w", err)
 	}
 	return nil
 }
 
-func (w *writer) counter(k senderKey) (c counter, err error) {
-	var missing []byte
-	err = w.getCounter.QueryRow(k.sender, k.schema).Scan(&c.firstSeen, &c.lastSeen, &c.messages,
-		&c.low, &c.high, &c.highAt, &c.beganAt, &c.gaps, &missing)
-	if errors.Is(err, sql.ErrNoRows) {
-		return counter{}, nil
-	}
-	if err == nil && len(missing) > len("[]") {
-		err = json.Unmarshal(missing, &c.missing)
-	}
-	return c, err
+// readCounters gives what is known of each; of those that are new, nothing.
+func (w *writer) readCounters(keys []senderKey) (map[senderKey]counter, error) {
+	known := make(map[senderKey]counter, len(keys))
+	err := w.getCounter.query(len(keys), func(values []any, i int) []any {
+		return append(values, keys[i].sender, keys[i].schema)
+	}, func(rows *sql.Rows) error {
+		var k senderKey
+		var c counter
+		var missing []byte
+		err := rows.Scan(&k.sender, &k.schema, &c.firstSeen, &c.lastSeen, &c.messages, &c.low, &c.high, &c.highAt, &c.beganAt, &c.gaps, &missing)
+		if err == nil && len(missing) > len("[]") {
+			err = json.Unmarshal(missing, &c.missing)
+		}
+		known[k] = c
+		return err
+	})
+	return known, err
 }

@@ -1,38 +1,74 @@
 package truth
 
+import (
+	"cmp"
+	"slices"
+)
+
 // uniqueValue is what no two entities of a schema should share; value is its
 // canonical JSON.
 type uniqueValue struct{ property, value string }
 
-// writeUnique brings the unique values of an entity up to its new content. Most
-// often nothing has changed.
-func (w *writer) writeUnique(v *value) error {
-	if !w.unique[v.key.schema] {
-		return nil
+// ownUnique is a unique value with whose it is.
+type ownUnique struct {
+	key
+	uniqueValue
+}
+
+// writeChanged notes the changes, of the newest values those that are in changed,
+// and brings the unique values of their entities up to their new contents.
+func (w *writer) writeChanged(b *batch, newest []*value, changed map[int64]bool) error {
+	var added []ownUnique
+	for _, v := range newest {
+		fresh, is := changed[v.position]
+		if !is {
+			continue // as most often: it was said again
+		}
+		b.changes = append(b.changes, Change{v.key.schema, v.entity, v.schema.Entity.Sender})
+		if !w.unique[v.key.schema] {
+			continue
+		}
+		more, err := w.changeUnique(v, fresh)
+		if err != nil {
+			return err
+		}
+		added = append(added, more...)
 	}
+	slices.SortFunc(added, func(a, b ownUnique) int {
+		return cmp.Or(cmp.Compare(a.schema, b.schema), cmp.Compare(a.property, b.property), cmp.Compare(a.value, b.value), cmp.Compare(a.entity, b.entity))
+	})
+	return w.addUnique.run(len(added), func(values []any, i int) []any {
+		u := added[i]
+		return append(values, u.schema, u.entity, u.property, u.value)
+	})
+}
+
+// changeUnique removes the unique values that an entity has no more, and gives
+// those that it has now. Of a fresh one none are there.
+func (w *writer) changeUnique(v *value, fresh bool) (added []ownUnique, err error) {
 	is, err := uniqueOf(v)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	was, err := w.uniqueThere(v.key)
-	if err != nil {
-		return err
+	var was map[uniqueValue]bool
+	if !fresh {
+		if was, err = w.uniqueThere(v.key); err != nil {
+			return nil, err
+		}
 	}
 	for u := range was {
 		if !is[u] {
 			if err := run(w.removeUnique, v.key.schema, v.entity, u.property, u.value); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
 	for u := range is {
 		if !was[u] {
-			if err := run(w.addUnique, v.key.schema, v.entity, u.property, u.value); err != nil {
-				return err
-			}
+			added = append(added, ownUnique{v.key, u})
 		}
 	}
-	return nil
+	return added, nil
 }
 
 // uniqueOf reads the unique values of a content. null and the empty string are

@@ -1,74 +1,103 @@
 package truth
 
 import (
-	"bytes"
+	"cmp"
 	"database/sql"
-	"errors"
+	"slices"
 )
 
-// writeEntity takes in what messages say about one entity: the newest of them and
-// of what is there becomes the latest, all others are history. It tells whether the
-// latest says something else than before.
-func (w *writer) writeEntity(k key, said []*value) (changed bool, err error) {
-	newest := said[0]
-	for _, v := range said[1:] {
-		if v.newer(newest.order) {
-			newest = v
-		}
-	}
-	was, err := w.current(k)
+// superseding makes the writer's own triggers. What is put over a latest value makes
+// that history, in the same statement; and _changed has the positions of the values
+// that say something else than before, fresh those of which nothing was known.
+const superseding = `PRAGMA temp_store = MEMORY;
+CREATE TEMP TABLE _changed (position INTEGER PRIMARY KEY, fresh INTEGER NOT NULL);
+CREATE TEMP TRIGGER _came AFTER INSERT ON main._latest BEGIN INSERT INTO _changed VALUES (new.position, 1); END;
+CREATE TEMP TRIGGER _says_else AFTER UPDATE ON main._latest WHEN old.content <> new.content OR old.version <> new.version
+BEGIN INSERT INTO _changed VALUES (new.position, 0); END;
+CREATE TEMP TRIGGER _superseded AFTER UPDATE ON main._latest BEGIN
+	INSERT INTO _history VALUES (old.schema, old.entity, old."from", old.tie, old.position, old.sender, old.message_id,
+		old.version, old.issued_at, old.seq, old.received_at, old.content);
+END`
+
+// putLatest is for the newest of each entity in a batch. What is there and newer
+// stays.
+const putLatest = "INSERT INTO _latest (" + columns + ") VALUES "
+
+const overLatest = ` ON CONFLICT (schema, entity) DO UPDATE SET "from" = excluded."from",
+	tie = excluded.tie, position = excluded.position, sender = excluded.sender, message_id = excluded.message_id,
+	version = excluded.version, issued_at = excluded.issued_at, seq = excluded.seq, received_at = excluded.received_at,
+	content = excluded.content
+	WHERE (excluded."from", excluded.tie, excluded.position) > ("from", tie, position)`
+
+// writeValues takes in what the messages say: the newest about each entity, of
+// them and of what is there, becomes the latest, all others are history.
+func (w *writer) writeValues(b *batch) error {
+	newest, others := b.sorted()
+	late, err := w.writeLatest(newest)
 	if err != nil {
-		return false, err
+		return err
 	}
-	replaces := was == nil || newest.newer(was.order)
-	for _, v := range said {
-		if v == newest && replaces {
-			continue
+	others = append(others, late...)
+	slices.SortFunc(others, func(a, b *value) int { return cmp.Compare(a.position, b.position) })
+	if err := w.putHistory.run(len(others), func(values []any, i int) []any { return others[i].columns(values) }); err != nil {
+		return err
+	}
+	changed, err := w.takeChanged()
+	if err != nil {
+		return err
+	}
+	return w.writeChanged(b, newest, changed)
+}
+
+// writeLatest gives those that are not newer than what is there.
+func (w *writer) writeLatest(newest []*value) (late []*value, err error) {
+	put := func(s *sql.Stmt, values []any, from, to int) error {
+		result, err := s.Exec(values...)
+		if err != nil {
+			return err
 		}
-		if err := run(w.putHistory, v.columns()...); err != nil {
-			return false, err
+		if written, err := result.RowsAffected(); err != nil || written == int64(to-from) {
+			return err
 		}
-	}
-	if !replaces {
-		return false, nil
-	}
-	return w.replace(was, newest)
-}
-
-// replace makes a value the latest in the place of another, nil when there is none,
-// and tells whether it says something else.
-func (w *writer) replace(was, is *value) (changed bool, err error) {
-	if was != nil {
-		if err := run(w.supersede, is.key.schema, is.entity); err != nil {
-			return false, err
+		for _, v := range newest[from:to] {
+			var position int64
+			if err := w.getPosition.QueryRow(v.key.schema, v.entity).Scan(&position); err != nil {
+				return err
+			}
+			if position != v.position {
+				late = append(late, v)
+			}
 		}
+		return nil
 	}
-	if err := run(w.put, is.columns()...); err != nil {
-		return false, err
-	}
-	if was != nil && was.version == is.version && bytes.Equal(was.content, is.content) {
-		return false, nil // as most often: it was said again
-	}
-	return true, w.writeUnique(is)
+	err = w.put.each(len(newest), func(values []any, i int) []any { return newest[i].columns(values) }, put)
+	return late, err
 }
 
-// current is the latest value with its order, version and content.
-func (w *writer) current(k key) (*value, error) {
-	v := value{key: k}
-	err := w.getLatest.QueryRow(k.schema, k.entity).Scan(&v.from, &v.tie, &v.position, &v.version, &v.content)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
+// takeChanged gives what triggers noted, by position: whether it is fresh.
+func (w *writer) takeChanged() (map[int64]bool, error) {
+	rows, err := w.getChanged.Query()
+	if err != nil {
+		return nil, err
 	}
-	return &v, err
+	defer rows.Close()
+	changed := map[int64]bool{}
+	for rows.Next() {
+		var position int64
+		var fresh bool
+		if err := rows.Scan(&position, &fresh); err != nil {
+			return nil, err
+		}
+		changed[position] = fresh
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return changed, run(w.clearChanged)
 }
 
-// columns are the values of the columns.
-func (v *value) columns() []any {
-	return []any{v.key.schema, v.entity, v.from, v.tie, v.position, v.sender, v.messageID, v.version,
-		v.issuedAt, v.seq, v.receivedAt, string(v.content)}
-}
-
-func run(s *sql.Stmt, values ...any) error {
-	_, err := s.Exec(values...)
-	return err
+// columns appends the values of the columns.
+func (v *value) columns(to []any) []any {
+	return append(to, v.key.schema, v.entity, v.from, v.tie, v.position, v.sender, v.messageID, v.version,
+		v.issuedAt, v.seq, v.receivedAt, string(v.content))
 }

@@ -17,9 +17,9 @@ type writer struct {
 	registry *schemas.Registry
 	unique   map[string]bool // schemas of which a version has unique properties
 
-	getLatest, supersede, put, putHistory  *sql.Stmt
-	uniqueValues, addUnique, removeUnique  *sql.Stmt
-	getCounter, putCounter, skip, moveMeta *sql.Stmt
+	put, putHistory, addUnique, putCounter, getCounter bulk
+	getPosition, getChanged, clearChanged              *sql.Stmt
+	uniqueValues, removeUnique, skip, moveMeta         *sql.Stmt
 }
 
 func openWriter(folder string, f sqlite.File) (*writer, error) {
@@ -30,7 +30,7 @@ func openWriter(folder string, f sqlite.File) (*writer, error) {
 	}
 	w := &writer{conn: conn}
 	// A large checkpoint writes a page that changed often once (facts: 1.6 times the rows a second).
-	if err = conn.Run("PRAGMA wal_autocheckpoint = 20000; PRAGMA journal_size_limit = 134217728"); err == nil {
+	if err = conn.Run("PRAGMA wal_autocheckpoint = 20000; PRAGMA journal_size_limit = 134217728;" + superseding); err == nil {
 		err = w.prepare(ctx)
 	}
 	if err != nil {
@@ -40,25 +40,23 @@ func openWriter(folder string, f sqlite.File) (*writer, error) {
 }
 
 func (w *writer) prepare(ctx context.Context) error {
-	const values = "(" + columns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-	return w.conn.Prepare(ctx, map[**sql.Stmt]string{
-		&w.getLatest:  `SELECT "from", tie, position, version, content FROM _latest WHERE schema = ? AND entity = ?`,
-		&w.supersede:  "INSERT INTO _history (" + columns + ") SELECT " + columns + " FROM _latest WHERE schema = ? AND entity = ?",
-		&w.putHistory: "INSERT INTO _history " + values,
-		&w.put: "INSERT INTO _latest " + values + ` ON CONFLICT (schema, entity) DO UPDATE SET "from" = excluded."from",
-			tie = excluded.tie, position = excluded.position, sender = excluded.sender, message_id = excluded.message_id,
-			version = excluded.version, issued_at = excluded.issued_at, seq = excluded.seq, received_at = excluded.received_at,
-			content = excluded.content`,
+	texts := map[**sql.Stmt]string{
+		&w.getPosition:  "SELECT position FROM _latest WHERE schema = ? AND entity = ?",
+		&w.getChanged:   "SELECT position, fresh FROM _changed",
+		&w.clearChanged: "DELETE FROM _changed",
 		&w.uniqueValues: "SELECT property, value FROM _unique WHERE schema = ? AND entity = ?",
-		&w.addUnique:    "INSERT INTO _unique (schema, entity, property, value) VALUES (?, ?, ?, ?)",
 		&w.removeUnique: "DELETE FROM _unique WHERE schema = ? AND entity = ? AND property = ? AND value = ?",
-		&w.getCounter: `SELECT first_seen, last_seen, messages, low, high, high_at, began_at, gaps, missing
-			FROM _senders WHERE sender = ? AND schema = ?`,
-		&w.putCounter: `INSERT OR REPLACE INTO _senders (sender, schema, first_seen, last_seen, messages, low, high, high_at, began_at, gaps, missing)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		&w.skip:     "INSERT INTO _skipped (position, reason) VALUES (?, ?)",
-		&w.moveMeta: "UPDATE _meta SET position = ?, message_id = ?",
-	})
+		&w.skip:         "INSERT INTO _skipped (position, reason) VALUES (?, ?)",
+		&w.moveMeta:     "UPDATE _meta SET position = ?, message_id = ?",
+	}
+	const value, counter = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	w.put.texts(texts, putLatest, value, overLatest)
+	w.putHistory.texts(texts, "INSERT INTO _history ("+columns+") VALUES ", value, "")
+	w.addUnique.texts(texts, "INSERT INTO _unique (schema, entity, property, value) VALUES ", "(?, ?, ?, ?)", "")
+	w.getCounter.texts(texts, "SELECT "+counterColumns+" FROM (VALUES ", "(?, ?)",
+		") AS asked CROSS JOIN _senders ON sender = asked.column1 AND schema = asked.column2")
+	w.putCounter.texts(texts, "INSERT OR REPLACE INTO _senders ("+counterColumns+") VALUES ", counter, "")
+	return w.conn.Prepare(ctx, texts)
 }
 
 func (w *writer) status() (s Status, err error) {
@@ -104,14 +102,8 @@ func (w *writer) transaction(f func() error) error {
 }
 
 func (w *writer) write(b *batch) error {
-	for _, k := range b.keys() {
-		changed, err := w.writeEntity(k, b.values[k])
-		if err != nil {
-			return fmt.Errorf("schema %s: %w", k.schema, err)
-		}
-		if changed {
-			b.changes = append(b.changes, Change{k.schema, k.entity, b.values[k][0].schema.Entity.Sender})
-		}
+	if err := w.writeValues(b); err != nil {
+		return err
 	}
 	if err := w.writeCounters(b.heard); err != nil {
 		return err
