@@ -47,7 +47,7 @@ func (s *service) reload() {
 	if err := s.listener.Reload(rules); err != nil {
 		s.log.Error("keys not read again", "error", err)
 	}
-	if err := s.truth.SetSchemas(rules.Schemas); err != nil {
+	if err := s.truth.SetSchemas(rules.Schemas, nil); err != nil {
 		s.log.Error("the views of the schemas stay as they were", "error", err)
 	}
 	s.replies.follow(config)

@@ -59,7 +59,7 @@ func newBatch(r *schemas.Registry) *batch {
 
 func (b *batch) add(m *queue.Message) {
 	s := senderKey{m.Sender, m.Schema}
-	b.heard[s] = append(b.heard[s], heard{at: m.ReceivedAt.UnixMicro(), issuedAt: issued(m), seq: int64(m.Seq)})
+	b.heard[s] = append(b.heard[s], heard{position: m.Position, at: m.ReceivedAt.UnixMicro(), issuedAt: issued(m), seq: int64(m.Seq)})
 	v, err := b.read(m)
 	if err != nil {
 		b.skipped = append(b.skipped, skipped{m.Position, fmt.Sprintf("%.500s", err.Error())})

@@ -14,6 +14,7 @@ const maxSpans = 1000
 type counter struct {
 	firstSeen, lastSeen int64
 	messages            int64
+	counted             int64 // position of the last one
 
 	low, high int64 // numbers from the first to the last one, of the present counting; 0 when it has none
 	highAt    int64 // when high was issued
@@ -26,9 +27,15 @@ type counter struct {
 type span [2]int64
 
 // heard is what a counter takes from a message.
-type heard struct{ at, issuedAt, seq int64 }
+type heard struct{ position, at, issuedAt, seq int64 }
 
+// add counts a message, unless that was done before others like it left the queue
+// (see recount).
 func (c *counter) add(h heard) {
+	if h.position <= c.counted {
+		return
+	}
+	c.counted = h.position
 	if c.messages == 0 || h.at < c.firstSeen {
 		c.firstSeen = h.at
 	}

@@ -32,8 +32,8 @@ func TestGaps(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var k counter
-			for _, s := range c.said {
-				var h heard
+			for i, s := range c.said {
+				h := heard{position: int64(i + 1)}
 				if n, _ := fmt.Sscanf(s, "%d@%d", &h.seq, &h.issuedAt); n < 2 {
 					h.issuedAt = 10 * h.seq
 				}
@@ -50,12 +50,12 @@ func TestGaps(t *testing.T) {
 func TestGapsAreBounded(t *testing.T) {
 	var k counter
 	for seq := int64(1); seq < 10*maxSpans; seq += 2 {
-		k.add(heard{seq: seq, issuedAt: seq})
+		k.add(heard{position: seq, seq: seq, issuedAt: seq})
 	}
 	if len(k.missing) != maxSpans || k.gaps != 5*maxSpans-1 {
 		t.Errorf("%d spans, %d gaps", len(k.missing), k.gaps)
 	}
-	k.add(heard{seq: 2, issuedAt: 2}) // forgotten, and of old
+	k.add(heard{position: 10 * maxSpans, seq: 2, issuedAt: 2}) // forgotten, and of old
 	if k.gaps != 5*maxSpans-1 || k.high != 10*maxSpans-1 {
 		t.Errorf("%d gaps, up to %d", k.gaps, k.high)
 	}

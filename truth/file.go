@@ -1,6 +1,10 @@
 package truth
 
-import "github.com/webhuis/cfengine-messages/sqlite"
+import (
+	"strings"
+
+	"github.com/webhuis/cfengine-messages/sqlite"
+)
 
 const fileName = "truth.db"
 
@@ -17,7 +21,8 @@ var file = sqlite.File{
 // name. "from" and tie order the messages about one entity (see the package's
 // comment), and position where both are the same. Until when something held is
 // not kept: it is the "from" of the next, whenever that comes to be known. The
-// content comes last: what precedes it is read without it.
+// content comes last: what precedes it is read without it. counted is the position
+// of the message counted last: those up to there are not counted again.
 var formats = []string{`
 CREATE TABLE _meta (
 	position    INTEGER NOT NULL,
@@ -79,10 +84,15 @@ CREATE TABLE _senders (
 CREATE TABLE _skipped (
 	position    INTEGER PRIMARY KEY,
 	reason      TEXT NOT NULL
-) STRICT;`}
+) STRICT;`, `
+ALTER TABLE _senders ADD COLUMN counted INTEGER NOT NULL DEFAULT 0;
+UPDATE _senders SET counted = (SELECT position FROM _meta);`}
 
 // columns are those of _latest and _history.
 const columns = `schema, entity, "from", tie, position, sender, message_id, version, issued_at, seq, received_at, content`
 
-// counterColumns are those of _senders.
-const counterColumns = "sender, schema, first_seen, last_seen, messages, low, high, high_at, began_at, gaps, missing"
+// counterColumns are those of _senders, and counts those that tell what was counted.
+var (
+	counts         = []string{"first_seen", "last_seen", "messages", "low", "high", "high_at", "began_at", "gaps", "missing", "counted"}
+	counterColumns = "sender, schema, " + strings.Join(counts, ", ")
+)

@@ -72,14 +72,17 @@ type state struct {
 	folder   string
 	queue    *queue.Queue
 	registry *schemas.Registry
+	kept     []string
 	n        int
 }
+
+func (s *state) options() Options { return Options{Schemas: s.registry, Kept: s.kept} }
 
 func newState(tb testing.TB) *state {
 	tb.Helper()
 	s := &state{TB: tb, folder: tb.TempDir(), registry: registry(tb)}
 	var err error
-	s.queue, err = queue.Open(s.folder, queue.Options{Waiting: 1 << 20, WaitingBytes: 1 << 30})
+	s.queue, err = queue.Open(s.folder, queue.Options{Waiting: 1 << 20, WaitingBytes: 1 << 30, Now: func() time.Time { return noon }})
 	must(tb, err)
 	tb.Cleanup(func() { must(tb, s.queue.Close()) })
 	return s
@@ -122,7 +125,7 @@ func (s *state) put(messages ...queue.Message) (position int64) {
 // open opens the truth; the end of the test closes it.
 func (s *state) open() *Truth {
 	s.Helper()
-	t, err := Open(s.folder, Options{Schemas: s.registry})
+	t, err := Open(s.folder, s.options())
 	must(s, err)
 	s.Cleanup(func() { must(s, t.Close()) })
 	return t
@@ -131,7 +134,7 @@ func (s *state) open() *Truth {
 // apply has everything in the queue applied and closes the truth.
 func (s *state) apply() {
 	s.Helper()
-	t, err := Open(s.folder, Options{Schemas: s.registry})
+	t, err := Open(s.folder, s.options())
 	must(s, err)
 	s.await(t, s.last())
 	must(s, t.Close())
@@ -176,9 +179,7 @@ func (s *state) dump() []string {
 	names, err := collect(s.Context(), r, scanText, "SELECT name FROM sqlite_schema WHERE type = 'table'")
 	must(s, err)
 	for _, name := range names {
-		rows, err := collect(s.Context(), r, scanText, "SELECT * FROM "+name)
-		must(s, err)
-		all = append(all, rows...)
+		all = append(all, s.table(name)...)
 	}
 	var verdict string
 	must(s, r.conn.QueryRowContext(s.Context(), "PRAGMA integrity_check").Scan(&verdict))
@@ -187,6 +188,17 @@ func (s *state) dump() []string {
 	}
 	must(s, r.Close())
 	return all
+}
+
+// table is what a table holds, a line a row.
+func (s *state) table(name string) []string {
+	s.Helper()
+	r := s.reader()
+	r.MaxRows = 10_000_000
+	rows, err := collect(s.Context(), r, scanText, "SELECT * FROM "+name)
+	must(s, err)
+	must(s, r.Close())
+	return rows
 }
 
 func scanText(rows *sql.Rows) (string, error) {

@@ -35,14 +35,17 @@ func open(folder string, f sqlite.File, o Options) (*Truth, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	t := &Truth{
-		options: o.withDefaults(), queue: reader, writer: w, ctx: ctx, cancel: cancel,
+		options: o.withDefaults(), folder: folder, queue: reader, writer: w, ctx: ctx, cancel: cancel,
 		woken: make(chan struct{}, 1), ended: make(chan struct{}), moved: make(chan struct{}),
 	}
-	if err = w.setSchemas(o.Schemas); err == nil {
+	if err = w.setSchemas(o.Schemas, o.Kept); err == nil {
 		t.status, err = w.status()
 	}
 	if err == nil {
 		err = t.checkQueue(filepath.Join(folder, f.Name))
+	}
+	if err == nil && t.status.Position == 0 {
+		err = w.recount(reader)
 	}
 	if err != nil {
 		return nil, errors.Join(err, t.release())
@@ -51,11 +54,22 @@ func open(folder string, f sqlite.File, o Options) (*Truth, error) {
 }
 
 // checkQueue sees that the file was made of this queue: the message applied last
-// is where it was.
+// is where it was, and none left before it was applied, as it may look where
+// somebody puts a copy back.
 func (t *Truth) checkQueue(path string) error {
 	position, id, err := t.writer.position()
 	if err != nil || position == 0 {
 		return err
+	}
+	left, err := t.queue.Pruned(t.ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range left {
+		if p.Position > position {
+			return fmt.Errorf("%s is older than what its queue still has (it has applied position %d, and up to %d messages of schema %s left): remove it, or run cf-messaged rebuild",
+				path, position, p.Position, p.Schema)
+		}
 	}
 	last, err := t.queue.Messages(t.ctx, queue.Filter{After: position - 1, Limit: 1})
 	if err == nil && (len(last) == 0 || last[0].Position != position || last[0].MessageID != id) {

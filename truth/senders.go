@@ -2,11 +2,15 @@ package truth
 
 import (
 	"cmp"
+	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+
+	"github.com/webhuis/cfengine-messages/queue"
 )
 
 // senderKey names what one sender says by one schema; sender is "" for all that
@@ -28,7 +32,7 @@ func (w *writer) writeCounters(all map[senderKey][]heard) error {
 			c.add(h)
 		}
 		return append(values, keys[i].sender, keys[i].schema, c.firstSeen, c.lastSeen, c.messages,
-			c.low, c.high, c.highAt, c.beganAt, c.gaps, c.missingText())
+			c.low, c.high, c.highAt, c.beganAt, c.gaps, c.missingText(), c.counted)
 	}); err != nil {
 		return fmt.Errorf("counting messages: %w", err)
 	}
@@ -44,7 +48,7 @@ func (w *writer) readCounters(keys []senderKey) (map[senderKey]counter, error) {
 		var k senderKey
 		var c counter
 		var missing []byte
-		err := rows.Scan(&k.sender, &k.schema, &c.firstSeen, &c.lastSeen, &c.messages, &c.low, &c.high, &c.highAt, &c.beganAt, &c.gaps, &missing)
+		err := rows.Scan(&k.sender, &k.schema, &c.firstSeen, &c.lastSeen, &c.messages, &c.low, &c.high, &c.highAt, &c.beganAt, &c.gaps, &missing, &c.counted)
 		if err == nil && len(missing) > len("[]") {
 			err = json.Unmarshal(missing, &c.missing)
 		}
@@ -52,4 +56,32 @@ func (w *writer) readCounters(keys []senderKey) (map[senderKey]counter, error) {
 		return err
 	})
 	return known, err
+}
+
+// recount takes over what had been counted of messages by the time that some of
+// them left the queue. A new truth begins with it.
+func (w *writer) recount(q *queue.Reader) error {
+	return w.transaction(func() error {
+		return q.Counted(context.Background(), func(c queue.Counted) error {
+			return run(w.takeCounter, c.Sender, c.Schema, c.State)
+		})
+	})
+}
+
+// stateText selects a counter as recount takes it over: as JSON by the names of
+// the columns.
+func stateText() string {
+	var members []string
+	for _, name := range counts {
+		members = append(members, literal(name)+", "+name)
+	}
+	return "SELECT json_object(" + strings.Join(members, ", ") + ") FROM _senders WHERE sender = ? AND schema = ?"
+}
+
+func takeText() string {
+	var values []string
+	for _, name := range counts {
+		values = append(values, "?3->>"+literal(name))
+	}
+	return "INSERT OR REPLACE INTO _senders (" + counterColumns + ") VALUES (?1, ?2, " + strings.Join(values, ", ") + ")"
 }

@@ -38,6 +38,7 @@ import (
 // its default.
 type Options struct {
 	Schemas *schemas.Registry
+	Kept    []string      // schemas of which Prune is called: each has an index for it
 	Log     *slog.Logger  // held up, going on, messages passed over; none
 	Poll    time.Duration // how often the queue is looked into without Wake; 1 min
 	Backoff time.Duration // after a failure; 1 s
@@ -79,6 +80,7 @@ var ErrClosed = errors.New("truth: closed")
 // Truth is the one writer. Its methods may be called from any goroutine.
 type Truth struct {
 	options Options
+	folder  string
 	lock    *os.File
 	queue   *queue.Reader
 
@@ -127,11 +129,11 @@ func Open(folder string, o Options) (*Truth, error) {
 }
 
 // SetSchemas makes the views anew for what reg holds; messages from now on are
-// read by its schemas. After an error the old ones stay.
-func (t *Truth) SetSchemas(reg *schemas.Registry) error {
+// read by its schemas. kept is as Options.Kept. After an error the old ones stay.
+func (t *Truth) SetSchemas(reg *schemas.Registry, kept []string) error {
 	t.writing.Lock()
 	defer t.writing.Unlock()
-	if err := t.writer.setSchemas(reg); err != nil {
+	if err := t.writer.setSchemas(reg, kept); err != nil {
 		return fmt.Errorf("truth: %w", err)
 	}
 	return nil

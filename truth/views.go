@@ -15,8 +15,8 @@ var fixed = []string{"entity", "sender", "received_at", "content"}
 
 // setSchemas makes the views of what reg holds. What is the same stays, so a
 // restart writes nothing. A file that cannot be used has no view, and is not
-// ours to report: who made reg did.
-func (w *writer) setSchemas(reg *schemas.Registry) error {
+// ours to report: who made reg did. What is kept for a time only has an index by age.
+func (w *writer) setSchemas(reg *schemas.Registry, kept []string) error {
 	all, _ := reg.All()
 	byID := map[string][]*schemas.Schema{}
 	unique := map[string]bool{}
@@ -29,6 +29,10 @@ func (w *writer) setSchemas(reg *schemas.Registry) error {
 		if err := defineSchema(wanted, id, versions); err != nil {
 			return err
 		}
+	}
+	for _, id := range kept {
+		name := "_kept " + id
+		wanted[name] = "CREATE INDEX " + identified(name) + " ON _history (received_at) WHERE schema = " + literal(id)
 	}
 	if err := w.define(wanted); err != nil {
 		return fmt.Errorf("making the views of the schemas: %w", err)
@@ -108,7 +112,7 @@ func (w *writer) define(wanted map[string]string) error {
 
 func (w *writer) defined() (map[string]string, error) {
 	rows, err := w.conn.QueryContext(context.Background(),
-		`SELECT name, sql FROM sqlite_schema WHERE type = 'view' OR type = 'index' AND name GLOB '_by *'`)
+		`SELECT name, sql FROM sqlite_schema WHERE type = 'view' OR type = 'index' AND (name GLOB '_by *' OR name GLOB '_kept *')`)
 	if err != nil {
 		return nil, err
 	}

@@ -64,13 +64,13 @@ func TestViewsFollowTheSchemas(t *testing.T) {
 		t.Error("there is a view of a schema that is not")
 	}
 	was := version()
-	must(t, truth.SetSchemas(s.registry))
+	must(t, truth.SetSchemas(s.registry, nil))
 	if version() != was {
 		t.Error("the same schemas changed the file")
 	}
-	must(t, truth.SetSchemas(all))
+	must(t, truth.SetSchemas(all, nil))
 	ask(t, s.reader(), "SELECT domain FROM place")
-	must(t, truth.SetSchemas(s.registry))
+	must(t, truth.SetSchemas(s.registry, nil))
 	if !fails(t, s.reader(), "SELECT * FROM place") {
 		t.Error("the view is there although the schema is gone")
 	}

@@ -20,6 +20,7 @@ type writer struct {
 	put, putHistory, addUnique, putCounter, getCounter bulk
 	getPosition, getChanged, clearChanged              *sql.Stmt
 	uniqueValues, removeUnique, skip, moveMeta         *sql.Stmt
+	takeCounter, forget                                *sql.Stmt
 }
 
 func openWriter(folder string, f sqlite.File) (*writer, error) {
@@ -48,8 +49,10 @@ func (w *writer) prepare(ctx context.Context) error {
 		&w.removeUnique: "DELETE FROM _unique WHERE schema = ? AND entity = ? AND property = ? AND value = ?",
 		&w.skip:         "INSERT INTO _skipped (position, reason) VALUES (?, ?)",
 		&w.moveMeta:     "UPDATE _meta SET position = ?, message_id = ?",
+		&w.takeCounter:  takeText(),
+		&w.forget:       "DELETE FROM _history WHERE position = ?",
 	}
-	const value, counter = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	const value, counter = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 	w.put.texts(texts, putLatest, value, overLatest)
 	w.putHistory.texts(texts, "INSERT INTO _history ("+columns+") VALUES ", value, "")
 	w.addUnique.texts(texts, "INSERT INTO _unique (schema, entity, property, value) VALUES ", "(?, ?, ?, ?)", "")
