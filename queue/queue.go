@@ -40,7 +40,8 @@ type Message struct {
 	MessageID  string
 	IssuedAt   int64 // the envelope's iat, in seconds; 0 when it has none
 	Seq        uint64
-	Frame      []byte // the bytes as received
+	Encrypted  bool   // it came encrypted, and Frame was inside
+	Frame      []byte // the envelope as its sender signed it, or the bare container
 }
 
 // Stored tells what became of a Put.

@@ -30,7 +30,7 @@ type Filter struct {
 // fewer than Limit, because their frames are large: the end is an empty page.
 func (r *Reader) Messages(ctx context.Context, f Filter) ([]Message, error) {
 	q := query{text: `SELECT position, received_at, pattern, (SELECT digest FROM senders WHERE id = sender),
-		peer, schema, version, message_id, issued_at, seq, frame FROM messages`}
+		peer, schema, version, message_id, issued_at, seq, encrypted, frame FROM messages`}
 	q.where("position > ?", f.After)
 	q.whereSet("schema = ?", f.Schema)
 	q.whereSet("sender = (SELECT id FROM senders WHERE digest = ?)", f.Sender)
@@ -39,7 +39,7 @@ func (r *Reader) Messages(ctx context.Context, f Filter) ([]Message, error) {
 	messages, err := collect(ctx, r, q, func(rows *sql.Rows) (m Message, size int, err error) {
 		var receivedAt, seq int64
 		err = rows.Scan(&m.Position, &receivedAt, &m.Pattern, &m.Sender, &m.Peer, &m.Schema,
-			&m.Version, &m.MessageID, &m.IssuedAt, &seq, &m.Frame)
+			&m.Version, &m.MessageID, &m.IssuedAt, &seq, &m.Encrypted, &m.Frame)
 		m.ReceivedAt, m.Seq = time.UnixMicro(receivedAt).UTC(), uint64(seq)
 		return m, len(m.Frame), err
 	})

@@ -57,7 +57,7 @@ func (w *writer) recalled(id string, sender, oldest int64) (position int64, err 
 // insertMessage returns the position given, or 0 where the id is there already.
 func (w *writer) insertMessage(m *Message, sender int64) (int64, error) {
 	result, err := w.insert.Exec(m.ReceivedAt.UnixMicro(), m.Pattern, sender, m.Peer,
-		m.Schema, m.Version, m.MessageID, m.IssuedAt, int64(m.Seq), m.Frame)
+		m.Schema, m.Version, m.MessageID, m.IssuedAt, int64(m.Seq), m.Encrypted, m.Frame)
 	if err != nil {
 		return 0, fmt.Errorf("inserting a message: %w", err)
 	}

@@ -48,8 +48,8 @@ func (w *writer) prepare(ctx context.Context) error {
 	return w.conn.Prepare(ctx, map[**sql.Stmt]string{
 		&w.findSender: "SELECT id FROM senders WHERE digest = ?",
 		&w.addSender:  "INSERT INTO senders (digest) VALUES (?)",
-		&w.insert: `INSERT INTO messages (received_at, pattern, sender, peer, schema, version, message_id, issued_at, seq, frame)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		&w.insert: `INSERT INTO messages (received_at, pattern, sender, peer, schema, version, message_id, issued_at, seq, encrypted, frame)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 		&w.find: "SELECT position, received_at FROM messages WHERE message_id = ? AND sender = ? AND aged = 0",
 		&w.age:  "UPDATE messages SET aged = position WHERE position = ?",
 		&w.bury: `INSERT INTO dead_letters (received_at, pattern, peer, sender, code, reason, size, bytes, frame)

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/webhuis/cfengine-messages/handler"
+	"github.com/webhuis/cfengine-messages/hostkey"
+	"github.com/webhuis/cfengine-messages/queue"
+)
+
+// What came encrypted goes on to programs on this host, and leaves it for none.
+func TestEncryptedDoesNotLeaveInTheClear(t *testing.T) {
+	trust, err := hostkey.OpenTrust(t.TempDir())
+	must(t, err)
+	defer trust.Close()
+	inside := "ipc://" + filepath.Join(t.TempDir(), "w")
+	for name, c := range map[string]struct {
+		forward Forward
+		leaves  bool
+	}{
+		"ipc":                {Forward{Pattern: patternPublish, Bind: Endpoints{inside}}, false},
+		"loopback":           {Forward{Pattern: patternPush, To: Endpoints{"tcp://127.0.0.1:9", "tcp://[::1]:9"}}, false},
+		"localhost":          {Forward{Pattern: patternPush, To: Endpoints{"tcp://localhost:9"}}, false},
+		"a network":          {Forward{Pattern: patternPush, To: Endpoints{"tcp://192.0.2.1:9"}}, true},
+		"loopback and other": {Forward{Pattern: patternRequest, To: Endpoints{"tcp://127.0.0.1:9", "tcp://hub.example.com:9"}}, true},
+		"bound to all":       {Forward{Pattern: patternPush, Bind: Endpoints{"tcp://*:9"}}, true},
+	} {
+		if local := c.forward.local(); local == c.leaves {
+			t.Errorf("%s: local is %v", name, local)
+		}
+	}
+	r := newRelay(trust, 1<<20)
+	defer r.close()
+	h, err := r.forward(Forward{Pattern: patternPush, To: Endpoints{"tcp://192.0.2.1:9"}})
+	must(t, err)
+	err = h.Handle(t.Context(), queue.Message{MessageID: "m", Schema: "host", Frame: []byte("a.b.c"), Encrypted: true})
+	if err == nil || !handler.IsPermanent(err) || !strings.Contains(err.Error(), "in the clear") {
+		t.Errorf("forwarded: %v", err)
+	}
+	h, err = r.forward(Forward{Pattern: patternPublish, Bind: Endpoints{inside}})
+	must(t, err)
+	if err := h.Handle(t.Context(), queue.Message{MessageID: "m", Schema: "host", Frame: []byte("a.b.c"), Encrypted: true}); err != nil {
+		t.Errorf("not forwarded within the host: %v", err)
+	}
+}
