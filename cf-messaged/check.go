@@ -49,6 +49,8 @@ func check(c Config) []finding {
 	found := []finding{{What: "configuration " + c.name()}}
 	_, err := c.registry()
 	found = append(found, newFinding("schemas", err))
+	_, err = c.views()
+	found = append(found, newFinding("views", err))
 	found = append(found, checkFeeds(c)...)
 	found = append(found, checkKeys(c.Keys)...)
 	found = append(found, checkState(c.State)...)
@@ -74,13 +76,13 @@ func warning(what, format string, args ...any) finding {
 
 // checkFeeds warns of what is refused altogether.
 func checkFeeds(c Config) []finding {
-	feeds, err := c.feeds()
-	if err != nil || len(feeds) == 0 {
+	if len(c.Feeds) == 0 {
 		return []finding{warning("feeds", "none, so every message is refused: name a schema, as host: {from: trusted}")}
 	}
 	var found []finding
-	for _, schema := range slices.Sorted(maps.Keys(feeds)) {
-		if f := feeds[schema]; !f.Trusted && !f.Unsigned && len(f.Senders) == 0 {
+	for _, schema := range slices.Sorted(maps.Keys(c.Feeds)) {
+		feed := c.Feeds[schema]
+		if from, err := parseFrom(feed.From); err == nil && from.nobody() && !feed.Unsigned {
 			found = append(found, warning("feeds."+schema, "nobody may send it: say from: trusted, or list key digests"))
 		}
 	}

@@ -38,6 +38,8 @@ func TestCheck(t *testing.T) {
 		"empty feed": {func(t *testing.T, s *site) { s.write(append(loopback, "  receipt: {from: []}")...) }, "warning", []string{"feeds.receipt", "nobody may send it"}},
 		"feed of no schema": {func(t *testing.T, s *site) { s.write(append(loopback, "  nosuch: {from: trusted}")...) }, "FAULT",
 			[]string{"schemas", "feeds.nosuch", "host"}},
+		"view of senders not there": {func(t *testing.T, s *site) { s.write(append(loopback, "  domain: {from: {view: nosuch}}")...) }, "FAULT",
+			[]string{"views", "feeds.domain.from", "nosuch"}},
 		"schemas not there": {func(t *testing.T, s *site) { s.write(append(loopback, "schemas: /nonexistent")...) }, "FAULT", []string{"schemas", "/nonexistent"}},
 		"schema broken": {func(t *testing.T, s *site) {
 			s.write(append(loopback, "schemas: "+s.dir+"/schemas")...)

@@ -154,7 +154,7 @@ func (c *Config) check() error {
 	if len(c.Listeners) == 0 {
 		faults = append(faults, errors.New("listeners: none; name at least one, as - {pattern: request, bind: [tcp://127.0.0.1:5309]}"))
 	}
-	_, err := c.feeds()
+	_, err := c.feeds(senders{})
 	faults = append(faults, err, c.checkHandlers(), c.checkWants())
 	_, err = c.limits()
 	return errors.Join(append(faults, err)...)

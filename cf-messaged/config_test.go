@@ -75,11 +75,16 @@ func TestConfig(t *testing.T) {
 		{sockets + "feeds:\n", ""},
 		{sockets + "feeds: [host]\n", "[2:8] sequence was used where mapping is expected"},
 		{sockets + "feeds: {host: trusted}\n", "[2:15] string was used where mapping is expected"},
-		{sockets + "feeds: {host: {from: anybody}}\n", "feeds.host.from: expected the word trusted or a list of key digests, as [SHA=…], found anybody"},
-		{sockets + "feeds: {host: {from: " + digest + "}}\n", "feeds.host.from: expected the word trusted or a list"},
+		{sockets + "feeds: {host: {from: anybody}}\n", "feeds.host.from: expected the word trusted or a list of key digests, as [SHA=…], self or {view: NAME}, found anybody"},
+		{sockets + "feeds: {host: {from: " + digest + "}}\n", ""},
 		{sockets + "feeds: {host: {from: {a: b}}}\n", "feeds.host.from: expected"},
 		{sockets + "feeds: {host: {from: 7}}\n", "feeds.host.from: expected"},
 		{sockets + "feeds: {host: {from: [trusted]}}\n", "feeds.host.from[0]: "},
+		{sockets + "feeds: {host: {from: self}}\n", ""},
+		{sockets + "feeds: {host: {from: {view: names}}}\n", ""},
+		{sockets + "feeds: {host: {from: [self, " + digest + ", {view: names}]}}\n", ""},
+		{sockets + "feeds: {host: {from: {view: names, as: x}}}\n", "feeds.host.from: expected"},
+		{sockets + "feeds: {host: {from: [{view: 7}]}}\n", "feeds.host.from[0]: expected a view that yields key digests as {view: NAME}"},
 		{sockets + "feeds: {host: {from: [" + digest + ", 7]}}\n", "feeds.host.from[1]: "},
 		{sockets + "feeds: {host: {from: [[]]}}\n", "feeds.host.from[0]: "},
 		{sockets + "feeds: {host: {from: [MD5=0123456789abcdef0123456789abcdef]}}\n", "feeds.host.from[0]: "},
@@ -181,7 +186,7 @@ func TestFlagsOverFile(t *testing.T) {
 }
 
 func (f Feed) isTrusted() bool {
-	rule, err := f.rule()
+	rule, err := f.rule(senders{})
 	return err == nil && rule.Trusted
 }
 
@@ -196,7 +201,7 @@ func TestEmbedded(t *testing.T) {
 	written := c
 	c.complete(flags{})
 	must(t, c.check())
-	if _, err := c.rules(); err != nil {
+	if _, err := c.rules(senders{}); err != nil {
 		t.Error(err)
 	}
 	if !reflect.DeepEqual(c.Listeners, []Socket{{Pattern: "request", Bind: []string{"tcp://127.0.0.1:5309"}}}) || !c.Feeds["host"].isTrusted() || len(c.Feeds) != 1 {
@@ -219,7 +224,7 @@ func TestRules(t *testing.T) {
 		"feeds: {host: {from: ["+digest+"], unsigned: true}, receipt: {from: trusted}}")
 	c, err := loadConfig(flags{config: s.config})
 	must(t, err)
-	rules, err := c.rules()
+	rules, err := c.rules(senders{})
 	must(t, err)
 	host, receipt := rules.Feeds["host"], rules.Feeds["receipt"]
 	if host.Trusted || !host.Unsigned || !host.Senders[hostkey.Digest(digest)] || len(host.Senders) != 1 {

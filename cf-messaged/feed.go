@@ -6,14 +6,13 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/webhuis/cfengine-messages/hostkey"
 	"github.com/webhuis/cfengine-messages/listener"
 	"github.com/webhuis/cfengine-messages/schemas"
 )
 
 // Feed is a feed as written.
 type Feed struct {
-	From     any  `yaml:"from"` // the word trusted, or a list of key digests; left out it is nobody
+	From     any  `yaml:"from"` // see from; left out it is nobody
 	Unsigned bool `yaml:"unsigned"`
 
 	Handlers []Handler         `yaml:"handlers"`
@@ -21,9 +20,10 @@ type Feed struct {
 	Wants    map[string]string `yaml:"wants"` // schemas to ask the sender for when absent or older, as 24h or 7d
 }
 
-// rules reads what may change while the listener runs: feeds and schemas.
-func (c *Config) rules() (listener.Rules, error) {
-	feeds, err := c.feeds()
+// rules reads what may change while the listener runs: feeds and schemas. What
+// from says by other words than digests, known stands for.
+func (c *Config) rules(known senders) (listener.Rules, error) {
+	feeds, err := c.feeds(known)
 	if err != nil {
 		return listener.Rules{}, err
 	}
@@ -32,11 +32,11 @@ func (c *Config) rules() (listener.Rules, error) {
 }
 
 // feeds turns the feeds as written into the listener's.
-func (c *Config) feeds() (map[string]listener.Feed, error) {
+func (c *Config) feeds(known senders) (map[string]listener.Feed, error) {
 	var faults []error
 	feeds := make(map[string]listener.Feed, len(c.Feeds))
 	for _, schema := range slices.Sorted(maps.Keys(c.Feeds)) {
-		feed, err := c.Feeds[schema].rule()
+		feed, err := c.Feeds[schema].rule(known)
 		feed.Replies = feed.Replies || schema == viewRequest
 		if err != nil {
 			faults = append(faults, fmt.Errorf("feeds.%s.from%w", schema, err))
@@ -46,25 +46,12 @@ func (c *Config) feeds() (map[string]listener.Feed, error) {
 	return feeds, errors.Join(faults...)
 }
 
-func (f Feed) rule() (listener.Feed, error) {
-	feed := listener.Feed{Unsigned: f.Unsigned, Senders: map[hostkey.Digest]bool{}, Replies: f.Reply != "" || len(f.Wants) > 0}
-	switch from := f.From.(type) {
-	case nil:
-	case []any:
-		for i, one := range from {
-			digest, err := hostkey.ParseDigest(fmt.Sprint(one))
-			if err != nil {
-				return feed, fmt.Errorf("[%d]: %w", i, err)
-			}
-			feed.Senders[digest] = true
-		}
-	default:
-		if from != "trusted" {
-			return feed, fmt.Errorf(": expected the word trusted or a list of key digests, as [SHA=…], found %v", from)
-		}
-		feed.Trusted = true
-	}
-	return feed, nil
+func (f Feed) rule(known senders) (listener.Feed, error) {
+	from, err := parseFrom(f.From)
+	return listener.Feed{
+		Trusted: from.trusted, Senders: from.senders(known),
+		Unsigned: f.Unsigned, Replies: f.Reply != "" || len(f.Wants) > 0,
+	}, err
 }
 
 // registry reads and compiles all schemas, the built-in ones and the site's:

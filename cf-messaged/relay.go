@@ -64,41 +64,11 @@ type relay struct {
 }
 
 func newRelay(trust *hostkey.Trust, size int64) *relay {
-	return &relay{client: zmq.NewClient(zmq.ClientOptions{MaxMessage: size}), opener: &message.Opener{Keys: trust.Lookup}, size: size}
+	return &relay{client: zmq.NewClient(zmq.ClientOptions{MaxMessage: size}), opener: &message.Opener{Keys: trust.Lookup, Limits: receiptLimits}, size: size}
 }
 
-// forward makes the handler that does what f says. What came encrypted was for
-// this host's eyes: in the clear it does not leave it.
+// forward makes the handler that does what f says.
 func (r *relay) forward(f Forward) (handler.Handler, error) {
-	carry, err := r.carry(f)
-	if err != nil {
-		return nil, err
-	}
-	leaves := !f.local()
-	return handler.NewForward(f.name(), func(ctx context.Context, m queue.Message) error {
-		if m.Encrypted && leaves {
-			return handler.Permanent(errors.New("it came encrypted, and would leave this host in the clear: have its sender send it to the other listener too"))
-		}
-		return carry(ctx, m)
-	}), nil
-}
-
-// local tells whether all that f speaks to is on this host.
-func (f Forward) local() bool {
-	for _, to := range f.To {
-		if e, err := zmq.ParseEndpoint(to); err != nil || !local(e) {
-			return false
-		}
-	}
-	for _, bind := range f.Bind {
-		if e, err := zmq.ParseBind(bind); err != nil || !local(e) {
-			return false
-		}
-	}
-	return true
-}
-
-func (r *relay) carry(f Forward) (func(context.Context, queue.Message) error, error) {
 	topic := func(m queue.Message) string {
 		if f.Topic != "" {
 			return f.Topic
@@ -111,9 +81,11 @@ func (r *relay) carry(f Forward) (func(context.Context, queue.Message) error, er
 			return nil, err
 		}
 		r.senders = append(r.senders, s)
-		return func(ctx context.Context, m queue.Message) error { return s.Send(ctx, topic(m), m.Frame) }, nil
+		return handler.NewForward(f.name(), func(ctx context.Context, m queue.Message) error {
+			return s.Send(ctx, topic(m), m.Frame)
+		}), nil
 	}
-	return map[string]func(context.Context, queue.Message) error{
+	carry := map[string]func(context.Context, queue.Message) error{
 		patternRequest: func(ctx context.Context, m queue.Message) error { return r.request(ctx, f.To, m) },
 		patternPush:    func(ctx context.Context, m queue.Message) error { return r.client.Push(ctx, f.To, m.Frame) },
 		patternPublish: func(ctx context.Context, m queue.Message) error {
@@ -125,7 +97,8 @@ func (r *relay) carry(f Forward) (func(context.Context, queue.Message) error, er
 				return err
 			})
 		},
-	}[f.Pattern], nil
+	}[f.Pattern]
+	return handler.NewForward(f.name(), carry), nil
 }
 
 // inTurn tries endpoints in order of preference until one takes it.
@@ -149,7 +122,7 @@ func (r *relay) request(ctx context.Context, to []string, m queue.Message) error
 		if err != nil {
 			return err
 		}
-		receipt, err := r.receipt(answer, m.MessageID)
+		receipt, err := provedReceipt(r.opener, answer, m.MessageID)
 		switch {
 		case err != nil:
 			return fmt.Errorf("%s: %w", endpoint, err)
@@ -162,10 +135,14 @@ func (r *relay) request(ctx context.Context, to []string, m queue.Message) error
 	})
 }
 
-// receipt reads the answer of the next listener, which must be one whose key
-// is trusted here.
-func (r *relay) receipt(answer []byte, id string) (message.Receipt, error) {
-	opened, err := r.opener.OpenListener(answer)
+// receiptLimits bound the receipt of another listener: with a view as large as
+// views are, in which a host's content lies up to five levels down.
+var receiptLimits = message.Limits{Size: 5<<20 + 64<<10, Depth: message.DefaultLimits.Depth + 5}
+
+// provedReceipt reads the answer to a message, which must be the receipt of a
+// listener whose key the opener trusts.
+func provedReceipt(opener *message.Opener, answer []byte, id string) (message.Receipt, error) {
+	opened, err := opener.OpenListener(answer)
 	if err == nil && opened.Sender == "" {
 		err = errors.New("it is not signed")
 	}

@@ -78,8 +78,8 @@ func checkViews(ctx context.Context, set *view.Set, open func(context.Context) (
 	return errors.Join(set.Check(ctx, conn), conn.Close())
 }
 
-// views loads the shipped views and the site's, and holds the feeds' replies
-// against them.
+// views loads the shipped views and the site's, and holds the feeds' replies and
+// senders against them.
 func (c *Config) views() (*view.Set, error) {
 	set, err := view.Load(c.Views)
 	if err != nil {
@@ -92,7 +92,7 @@ func (c *Config) views() (*view.Set, error) {
 			faults = append(faults, fmt.Errorf("feeds.%s.reply: no view %q; there are: %s", schema, name, strings.Join(set.Names(), ", ")))
 		}
 	}
-	return set, errors.Join(faults...)
+	return set, errors.Join(append(faults, c.checkSenderViews(set))...)
 }
 
 // reply is asked for each message of a feed that replies, once it is stored.

@@ -36,19 +36,24 @@ type service struct {
 	pair     *hostkey.Pair
 	trust    *hostkey.Trust
 	queue    *queue.Queue
+	admits   *admission
 	truth    *truth.Truth
 	replies  *replies
-	listener *listener.Listener
 	handlers *handlers
+	listener *listener.Listener
 	sockets  []*zmq.Server
 }
 
 // open opens every file and binds every socket before anything runs, so that
 // "address in use" is an ordinary error.
 func (s *service) open() (err error) {
-	rules, err := s.config.rules()
+	rules, err := s.config.rules(senders{})
 	if err != nil {
 		return usageError{fmt.Errorf("%s: %w", s.config.name(), err)}
+	}
+	views, err := s.config.views()
+	if err != nil {
+		return usageError{err}
 	}
 	limits, err := s.config.limits()
 	if err != nil {
@@ -64,12 +69,14 @@ func (s *service) open() (err error) {
 	if s.queue, err = queue.Open(s.config.State, queue.Options{WaitingBytes: max(64<<20, 4*cutOff(limits.Size))}); err != nil {
 		return permitted(err, s.config.State)
 	}
-	if s.truth, err = truth.Open(s.config.State, truth.Options{Schemas: rules.Schemas, Log: s.log}); err != nil {
+	s.admits = newAdmission(s.config.State, s.pair.Digest(), s.log)
+	if s.truth, err = truth.Open(s.config.State, truth.Options{Schemas: rules.Schemas, Log: s.log, Changed: s.admits.changed}); err != nil {
 		return permitted(err, s.config.State)
 	}
 	if s.replies, err = openReplies(s.config, s.truth); err != nil {
 		return permitted(err, s.config.State)
 	}
+	s.admits.follow(s.config, views, rules.Schemas, func(r listener.Rules) { rules = r })
 	s.handlers, err = startHandlers(s.config, s.queue, newRelay(s.trust, cutOff(limits.Size)), s.log)
 	if err != nil {
 		return permitted(err, s.config.State)
@@ -81,6 +88,7 @@ func (s *service) open() (err error) {
 	if err != nil {
 		return err
 	}
+	s.admits.start(s.listener.SetRules)
 	return s.bind(limits.Size)
 }
 
@@ -175,7 +183,7 @@ func (s *service) close() error {
 	if s.listener != nil {
 		errs = append(errs, s.listener.Close(ctx))
 	}
-	errs = append(errs, s.handlers.close(ctx), s.replies.close())
+	errs = append(errs, s.handlers.close(ctx), s.admits.close(), s.replies.close())
 	if s.truth != nil {
 		errs = append(errs, s.truth.Close())
 	}

@@ -5,7 +5,9 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
+	"github.com/webhuis/cfengine-messages/listener"
 	"github.com/webhuis/cfengine-messages/message"
+	"github.com/webhuis/cfengine-messages/view"
 )
 
 // What a running listener tells of its life, in the log and to systemd.
@@ -36,20 +38,19 @@ func (s *service) reload() {
 		s.log.Error("reload refused, the old configuration stays", "error", err)
 		return
 	}
-	rules, err := config.rules()
+	rules, err := config.rules(senders{})
+	var views *view.Set
 	if err == nil {
-		_, err = config.views()
+		views, err = config.views()
 	}
 	if err != nil {
 		s.log.Error("reload refused, the old configuration stays", "error", err)
 		return
 	}
-	if err := s.listener.Reload(rules); err != nil {
-		s.log.Error("keys not read again", "error", err)
-	}
 	if err := s.truth.SetSchemas(rules.Schemas, nil); err != nil {
 		s.log.Error("the views of the schemas stay as they were", "error", err)
 	}
+	s.admits.follow(config, views, rules.Schemas, s.takeRules)
 	s.replies.follow(config)
 	s.handlers.reopen()
 	s.tellProblems()
@@ -57,6 +58,13 @@ func (s *service) reload() {
 		s.log.Warn("changed, and taken over only by a restart", "settings", names)
 	}
 	s.log.Info("reloaded", "feeds", len(rules.Feeds), "trusted_keys", len(s.trust.Keys()))
+}
+
+// takeRules has the listener judge by other rules, and read its keys again.
+func (s *service) takeRules(rules listener.Rules) {
+	if err := s.listener.Reload(rules); err != nil {
+		s.log.Error("keys not read again", "error", err)
+	}
 }
 
 // tellProblems names the key files that are not trusted although they lie

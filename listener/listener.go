@@ -36,7 +36,7 @@ type Incoming struct {
 }
 
 // Rules are what may change while the listener runs: feeds and schemas are
-// replaced as one by Reload, and keys follow their folder by themselves.
+// replaced as one by SetRules, and keys follow their folder by themselves.
 type Rules struct {
 	Feeds   map[string]Feed
 	Schemas *schemas.Registry
@@ -128,11 +128,14 @@ func (l *Listener) Submit(in Incoming) {
 	}
 }
 
-// Reload replaces feeds and schemas and reads the trusted keys anew; the error
-// is of the keys, and leaves the new feeds in force. Messages that are being
-// judged are judged by the old rules.
+// SetRules replaces feeds and schemas. Messages that are being judged are
+// judged by the old rules.
+func (l *Listener) SetRules(r Rules) { l.rules.Store(&r) }
+
+// Reload is SetRules, and reads the trusted keys anew; the error is of the keys,
+// and leaves the new rules in force.
 func (l *Listener) Reload(r Rules) error {
-	l.rules.Store(&r)
+	l.SetRules(r)
 	return l.trust.Reload()
 }
 

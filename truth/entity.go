@@ -43,6 +43,13 @@ func entityOf(e schemas.Entity, m *queue.Message, content []byte) (string, error
 	return encode(values)
 }
 
+// EntityOf is how the truth names what a signed message is about: e is its
+// schema's x-entity, sender the key digest of who signed. The error names the
+// property that the content lacks.
+func EntityOf(e schemas.Entity, sender string, content []byte) (string, error) {
+	return entityOf(e, &queue.Message{Sender: sender}, content)
+}
+
 // Entity is how the truth names what these values of a schema's x-entity
 // properties, which are strings, are about.
 func Entity(values ...string) string {
