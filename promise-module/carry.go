@@ -96,7 +96,7 @@ func (m *messages) numbers(ctx context.Context, j job, n int) (first uint64, err
 	if !j.sign {
 		return 0, nil
 	}
-	if first, err = nextSequence(ctx, m.work.state(), j.schema.ID, n); err != nil {
+	if first, err = m.sequence.next(ctx, j.schema.ID, n); err != nil {
 		return 0, fmt.Errorf("count the message: %w", err)
 	}
 	return first, nil

@@ -157,6 +157,9 @@ func (m *messages) noteDone(w waiting) {
 // its bound, and what was handed over leaves this process.
 func (m *messages) Terminate(context.Context) []promise.Log {
 	m.flights.going.Wait() // each flight is bounded
+	if err := m.sequence.giveBack(); err != nil {
+		m.flights.tell(promise.Verbose("The counters' leases stay open: " + err.Error()))
+	}
 	if err := m.client.Close(); err != nil {
 		m.flights.tell(promise.Error("Handed over, and not taken in time: " + err.Error()))
 	}
@@ -167,5 +170,5 @@ func (m *messages) Terminate(context.Context) []promise.Log {
 func (m *messages) land() error {
 	m.flights.cancel()
 	m.flights.going.Wait()
-	return m.client.Close()
+	return errors.Join(m.sequence.giveBack(), m.client.Close())
 }

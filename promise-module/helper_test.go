@@ -77,6 +77,7 @@ func newNode(t testing.TB) *messages {
 		client:       zmq.NewClient(zmq.ClientOptions{}),
 		now:          func() time.Time { return now },
 		flights:      newFlights(),
+		sequence:     newSequence(work.state()),
 	}
 	t.Cleanup(func() { m.land() })
 	return m

@@ -98,8 +98,9 @@ func serve(ctx context.Context, in io.Reader, out io.Writer) error {
 func newMessages() *messages {
 	self := executable()
 	beside := filepath.Dir(self)
+	work := findWorkDir(os.Getenv(overrideWorkDir), self)
 	return &messages{
-		work:         findWorkDir(os.Getenv(overrideWorkDir), self),
+		work:         work,
 		defaultsFile: filepath.Join(beside, defaultsFile),
 		schemas: sync.OnceValues(func() (*schemas.Registry, error) {
 			return schemas.NewRegistry(schemas.IfThere(filepath.Join(beside, "schemas"))...)
@@ -107,6 +108,7 @@ func newMessages() *messages {
 		client: zmq.NewClient(zmq.ClientOptions{}),
 		now:    time.Now,
 
-		flights: newFlights(),
+		flights:  newFlights(),
+		sequence: newSequence(work.state()),
 	}
 }

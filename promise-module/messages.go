@@ -27,7 +27,8 @@ type messages struct {
 	client       *zmq.Client
 	now          func() time.Time
 
-	flights *flights // deliveries that the promises do not wait for
+	flights  *flights // deliveries that the promises do not wait for
+	sequence *sequence
 
 	keys  sync.Mutex                            // guards what follows: flights look for keys too
 	own   *hostkey.Pair                         // read when the first envelope is sealed

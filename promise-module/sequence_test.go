@@ -21,9 +21,10 @@ import (
 // countForTest is another process: it takes numbers and prints them.
 func countForTest(args []string) int {
 	n, err := strconv.Atoi(args[1])
+	counters := newSequence(args[0])
 	for range n {
 		var seq uint64
-		if seq, err = nextSequence(context.Background(), args[0], "host", 1); err != nil {
+		if seq, err = counters.next(context.Background(), "host", 1); err != nil {
 			break
 		}
 		fmt.Println(seq)
@@ -51,6 +52,7 @@ func TestEveryNumberIsTakenOnceByManyAgents(t *testing.T) {
 			taken = append(taken, n)
 		}
 	}
+	here := newSequence(state)
 	var all sync.WaitGroup
 	for range processes {
 		all.Go(func() {
@@ -67,7 +69,7 @@ func TestEveryNumberIsTakenOnceByManyAgents(t *testing.T) {
 	for range goroutines {
 		all.Go(func() {
 			for range each {
-				seq, err := nextSequence(t.Context(), state, "host", 1)
+				seq, err := here.next(t.Context(), "host", 1)
 				if err != nil {
 					t.Error(err)
 				}
@@ -91,7 +93,7 @@ func TestEverySchemaHasItsOwnCounter(t *testing.T) {
 	state := t.TempDir()
 	var got []uint64
 	for _, schema := range []string{"host", "role", "host", "host", "role"} {
-		seq, err := nextSequence(t.Context(), state, schema, 1)
+		seq, err := newSequence(state).next(t.Context(), schema, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +110,7 @@ func TestADamagedCounterIsToldWithTheWayOut(t *testing.T) {
 		state := t.TempDir()
 		file := filepath.Join(state, "seq.json")
 		mustWrite(t, file, []byte(text))
-		_, err := nextSequence(t.Context(), state, "host", 1)
+		_, err := newSequence(state).next(t.Context(), "host", 1)
 		mustFail(t, err, file, "is damaged", "remove it")
 		if mustRead(t, file) != text {
 			t.Errorf("%q was replaced", text)
@@ -116,7 +118,7 @@ func TestADamagedCounterIsToldWithTheWayOut(t *testing.T) {
 	}
 	state := t.TempDir()
 	mustWrite(t, filepath.Join(state, "seq.json"), []byte(`{"host":9007199254740990}`))
-	if seq, err := nextSequence(t.Context(), state, "host", 1); err != nil || seq != maxSequence {
+	if seq, err := newSequence(state).next(t.Context(), "host", 1); err != nil || seq != maxSequence {
 		t.Errorf("the last number is %d, %v", seq, err)
 	}
 }
@@ -134,7 +136,7 @@ func TestAHeldLockIsWaitedForNoLongerThanThePromise(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 	defer cancel()
-	_, err = nextSequence(ctx, state, "host", 1)
+	_, err = newSequence(state).next(ctx, "host", 1)
 	mustFail(t, err, "seq.lock", "fuser")
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
@@ -142,7 +144,7 @@ func TestAHeldLockIsWaitedForNoLongerThanThePromise(t *testing.T) {
 
 	// As soon as it is free, it is taken.
 	time.AfterFunc(20*time.Millisecond, func() { holder.Close() })
-	if seq, err := nextSequence(t.Context(), state, "host", 1); err != nil || seq != 1 {
+	if seq, err := newSequence(state).next(t.Context(), "host", 1); err != nil || seq != 1 {
 		t.Errorf("got %d, %v", seq, err)
 	}
 }
@@ -151,7 +153,7 @@ func TestCountersAreReadableByRootAloneAndPlainJSON(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state", "messages")
 	var files [2]os.FileInfo
 	for i := range files {
-		_, err := nextSequence(t.Context(), state, "host", 1)
+		_, err := newSequence(state).next(t.Context(), "host", 1)
 		if err == nil {
 			files[i], err = os.Stat(filepath.Join(state, "seq.json"))
 		}

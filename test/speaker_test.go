@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -145,21 +146,50 @@ func (s *speaker) promise(c *conversation) (*promised, error) {
 // account puts the numbers that the node has taken since the last look down to
 // a promise.
 func (s *speaker) account(p *promised) error {
-	data, err := os.ReadFile(s.state() + "/seq.json")
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	now, err := s.numbered()
+	if err != nil {
 		return err
 	}
-	counters := map[string]uint64{}
-	if err == nil {
-		if err := json.Unmarshal(data, &counters); err != nil {
-			return err
+	if p != nil {
+		p.taken += now - s.counter
+	}
+	s.counter = now
+	return nil
+}
+
+// numbered reads the node's counter: seq.json, unless a lease is open that ends
+// where it says.
+func (s *speaker) numbered() (uint64, error) {
+	var ends map[string]uint64
+	if err := s.readJSON("seq.json", 0, &ends); err != nil {
+		return 0, err
+	}
+	var now struct {
+		Counters map[string]struct {
+			Last uint64
+			Ends []uint64
 		}
 	}
-	if p != nil {
-		p.taken += counters["host"] - s.counter
+	const checksum = 9
+	if err := s.readJSON("seq.now", checksum, &now); err != nil {
+		return 0, err
 	}
-	s.counter = counters["host"]
-	return nil
+	if lease := now.Counters["host"]; slices.Contains(lease.Ends, ends["host"]) {
+		return lease.Last, nil
+	}
+	return ends["host"], nil
+}
+
+// readJSON reads a file of the state from a byte on; it need not be there.
+func (s *speaker) readJSON(name string, from int, into any) error {
+	data, err := os.ReadFile(filepath.Join(s.state(), name))
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(data) <= from {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(data[from:], into)
 }
 
 // taken is the sum of what account has put down.
