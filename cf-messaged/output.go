@@ -29,6 +29,7 @@ type messageLine struct {
 	Schema     string          `json:"schema"`
 	Version    string          `json:"version"`
 	MessageID  string          `json:"message_id"`
+	Encrypted  bool            `json:"encrypted,omitempty"` // it came so; what is shown was inside
 	Container  json.RawMessage `json:"container"`
 }
 
@@ -39,7 +40,7 @@ func newMessageLine(m queue.Message) (messageLine, error) {
 	}
 	return messageLine{
 		Position: m.Position, ReceivedAt: timeText(m.ReceivedAt), Pattern: m.Pattern, Sender: orNull(m.Sender),
-		Peer: m.Peer, Schema: m.Schema, Version: m.Version, MessageID: m.MessageID, Container: container,
+		Peer: m.Peer, Schema: m.Schema, Version: m.Version, MessageID: m.MessageID, Encrypted: m.Encrypted, Container: container,
 	}, nil
 }
 

@@ -67,8 +67,38 @@ func newRelay(trust *hostkey.Trust, size int64) *relay {
 	return &relay{client: zmq.NewClient(zmq.ClientOptions{MaxMessage: size}), opener: &message.Opener{Keys: trust.Lookup, Limits: receiptLimits}, size: size}
 }
 
-// forward makes the handler that does what f says.
+// forward makes the handler that does what f says. What came encrypted was for
+// this host's eyes: in the clear it does not leave it.
 func (r *relay) forward(f Forward) (handler.Handler, error) {
+	carry, err := r.carry(f)
+	if err != nil {
+		return nil, err
+	}
+	leaves := !f.local()
+	return handler.NewForward(f.name(), func(ctx context.Context, m queue.Message) error {
+		if m.Encrypted && leaves {
+			return handler.Permanent(errors.New("it came encrypted, and would leave this host in the clear: have its sender send it to the other listener too"))
+		}
+		return carry(ctx, m)
+	}), nil
+}
+
+// local tells whether all that f speaks to is on this host.
+func (f Forward) local() bool {
+	for _, to := range f.To {
+		if e, err := zmq.ParseEndpoint(to); err != nil || !local(e) {
+			return false
+		}
+	}
+	for _, bind := range f.Bind {
+		if e, err := zmq.ParseBind(bind); err != nil || !local(e) {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *relay) carry(f Forward) (func(context.Context, queue.Message) error, error) {
 	topic := func(m queue.Message) string {
 		if f.Topic != "" {
 			return f.Topic
@@ -81,11 +111,9 @@ func (r *relay) forward(f Forward) (handler.Handler, error) {
 			return nil, err
 		}
 		r.senders = append(r.senders, s)
-		return handler.NewForward(f.name(), func(ctx context.Context, m queue.Message) error {
-			return s.Send(ctx, topic(m), m.Frame)
-		}), nil
+		return func(ctx context.Context, m queue.Message) error { return s.Send(ctx, topic(m), m.Frame) }, nil
 	}
-	carry := map[string]func(context.Context, queue.Message) error{
+	return map[string]func(context.Context, queue.Message) error{
 		patternRequest: func(ctx context.Context, m queue.Message) error { return r.request(ctx, f.To, m) },
 		patternPush:    func(ctx context.Context, m queue.Message) error { return r.client.Push(ctx, f.To, m.Frame) },
 		patternPublish: func(ctx context.Context, m queue.Message) error {
@@ -97,8 +125,7 @@ func (r *relay) forward(f Forward) (handler.Handler, error) {
 				return err
 			})
 		},
-	}[f.Pattern]
-	return handler.NewForward(f.name(), carry), nil
+	}[f.Pattern], nil
 }
 
 // inTurn tries endpoints in order of preference until one takes it.

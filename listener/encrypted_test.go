@@ -48,13 +48,13 @@ func TestEncrypted(t *testing.T) {
 	if a := s.askEncrypted(encrypted(t, fromNode(container("host", "m-2", "1.0", `{"uqhost":7}`)), hosts().hub)); a.Code != message.InvalidContent {
 		t.Errorf("got %+v", a)
 	}
-	if m := s.stored(); len(m) != 1 || !bytes.Equal(m[0].Frame, envelope) || m[0].Sender != string(hosts().node.Digest()) {
+	if m := s.stored(); len(m) != 1 || !bytes.Equal(m[0].Frame, envelope) || m[0].Sender != string(hosts().node.Digest()) || !m[0].Encrypted {
 		t.Errorf("stored %+v", m)
 	}
 	if d := s.dead(); len(d) != 1 || !message.IsEncrypted(d[0].Frame) {
 		t.Errorf("dead letters %+v, want the frame as it came", d)
 	}
-	if a := s.ask(fromNode(host("m-3"))); a.Status != message.Stored {
+	if a := s.ask(fromNode(host("m-3"))); a.Status != message.Stored || s.stored()[1].Encrypted {
 		t.Errorf("in the clear: %+v", a)
 	}
 }

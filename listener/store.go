@@ -15,6 +15,7 @@ import (
 // Encryption is for the way: what is queued is the signed envelope, the very
 // bytes that its sender signed. It proves its sender wherever it is read or
 // forwarded to, and the log stays readable after the host's key was replaced.
+// That it came encrypted is kept too: it must not leave this host in the clear.
 func (l *Listener) store(in Incoming, o message.Opened) {
 	var receipt []byte
 	replies := l.replies(in, o)
@@ -24,7 +25,7 @@ func (l *Listener) store(in Incoming, o message.Opened) {
 	m := queue.Message{
 		Pattern: in.Pattern, Sender: string(o.Sender), Peer: in.Peer,
 		Schema: o.Container.Schema, Version: o.Container.Version, MessageID: o.Container.MessageID,
-		IssuedAt: o.Header.Iat, Seq: o.Header.Seq, Frame: o.Envelope,
+		IssuedAt: o.Header.Iat, Seq: o.Header.Seq, Encrypted: o.Encrypted, Frame: o.Envelope,
 	}
 	l.owed.Add(1)
 	err := l.queue.Put(m, func(s queue.Stored) {
