@@ -2,7 +2,6 @@ package truth
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -33,8 +32,8 @@ type value struct {
 // package's comment.
 type order struct{ from, tie, position int64 }
 
-func (o order) newer(than order) bool {
-	return cmp.Or(cmp.Compare(o.from, than.from), cmp.Compare(o.tie, than.tie), cmp.Compare(o.position, than.position)) > 0
+func (o order) compare(to order) int {
+	return cmp.Or(cmp.Compare(o.from, to.from), cmp.Compare(o.tie, to.tie), cmp.Compare(o.position, to.position))
 }
 
 // skipped is a message that no schema tells how to read.
@@ -43,48 +42,51 @@ type skipped struct {
 	reason   string
 }
 
-// batch gathers what is written in one transaction: whatever is said about one
-// entity is written together, in the order of the file's keys.
+// batch gathers what is written in one transaction.
 type batch struct {
 	registry *schemas.Registry
-	values   map[key][]*value
-	heard    map[senderKey][]heard
+	after    int64 // the position before the first message
+	last     int64 // that of the last one, or after
+	lastID   string
+	messages int
+	bytes    int      // of contents
+	values   []*value // in the order of the queue, as all here
+	heard    []said
 	skipped  []skipped
 	changes  []Change // found while it is written
 }
 
-func newBatch(r *schemas.Registry) *batch {
-	return &batch{registry: r, values: map[key][]*value{}, heard: map[senderKey][]heard{}}
+func newBatch(r *schemas.Registry, after int64) *batch {
+	return &batch{registry: r, after: after, last: after}
 }
 
 func (b *batch) add(m *queue.Message) {
-	s := senderKey{m.Sender, m.Schema}
-	b.heard[s] = append(b.heard[s], heard{position: m.Position, at: m.ReceivedAt.UnixMicro(), issuedAt: issued(m), seq: int64(m.Seq)})
+	b.last, b.lastID = m.Position, m.MessageID
+	b.messages++
+	b.heard = append(b.heard, said{senderKey{m.Sender, m.Schema}, heard{position: m.Position, at: m.ReceivedAt.UnixMicro(), issuedAt: issued(m), seq: int64(m.Seq)}})
 	v, err := b.read(m)
 	if err != nil {
 		b.skipped = append(b.skipped, skipped{m.Position, fmt.Sprintf("%.500s", err.Error())})
 		return
 	}
-	b.values[v.key] = append(b.values[v.key], v)
+	b.bytes += len(v.content)
+	b.values = append(b.values, v)
 }
 
-// sorted gives the newest value of each entity, in the order of the file's keys, and
+// newest gives the newest value of each entity, in the order of the file's keys, and
 // all others.
-func (b *batch) sorted() (newest, others []*value) {
-	newest = make([]*value, 0, len(b.values))
-	for _, said := range b.values {
-		last := 0
-		for i, v := range said {
-			if v.newer(said[last].order) {
-				last = i
-			}
-		}
-		newest = append(newest, said[last])
-		others = append(append(others, said[:last]...), said[last+1:]...)
-	}
-	slices.SortFunc(newest, func(a, b *value) int {
-		return cmp.Or(cmp.Compare(a.key.schema, b.key.schema), cmp.Compare(a.entity, b.entity))
+func (b *batch) newest() (newest, others []*value) {
+	all := slices.Clone(b.values)
+	slices.SortFunc(all, func(a, b *value) int {
+		return cmp.Or(cmp.Compare(a.key.schema, b.key.schema), cmp.Compare(a.entity, b.entity), a.order.compare(b.order))
 	})
+	for i, v := range all {
+		if i+1 < len(all) && all[i+1].key == v.key {
+			others = append(others, v)
+		} else {
+			newest = append(newest, v)
+		}
+	}
 	return newest, others
 }
 
@@ -126,13 +128,4 @@ func orderOf(e schemas.Entity, m *queue.Message) order {
 		o.tie = int64(m.Seq)
 	}
 	return o
-}
-
-// members reads the top level of a content that is an object.
-func members(content []byte) (map[string]json.RawMessage, error) {
-	var m map[string]json.RawMessage
-	if err := json.Unmarshal(content, &m); err != nil {
-		return nil, fmt.Errorf("the content is no object: %w", err)
-	}
-	return m, nil
 }

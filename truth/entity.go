@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/webhuis/cfengine-messages/queue"
 	"github.com/webhuis/cfengine-messages/schemas"
@@ -30,13 +31,12 @@ func entityOf(e schemas.Entity, m *queue.Message, content []byte) (string, error
 		}
 		return unsignedPrefix + host, nil
 	}
-	all, err := members(content)
+	values, err := members(content, e.Properties)
 	if err != nil {
 		return "", err
 	}
-	values := make([]json.RawMessage, len(e.Properties))
 	for i, name := range e.Properties {
-		if values[i] = all[name]; values[i] == nil {
+		if values[i] == nil {
 			return "", fmt.Errorf("the content has no %q, which says what it is about", name)
 		}
 	}
@@ -87,6 +87,9 @@ func ambiguous(s string) bool {
 // canonical gives every JSON value one spelling. RFC 8785 does so too, but makes
 // numbers doubles, by which two different ones may become the same.
 func canonical(raw []byte) (string, error) {
+	if plain(raw) {
+		return string(raw), nil
+	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	var v any
@@ -94,6 +97,11 @@ func canonical(raw []byte) (string, error) {
 		return "", err
 	}
 	return string(appendCanonical(nil, v)), nil
+}
+
+// plain tells whether it is a string that can be spelled in one way only.
+func plain(raw []byte) bool {
+	return raw[0] == '"' && !bytes.ContainsFunc(raw, func(r rune) bool { return r == '\\' || r >= utf8.RuneSelf })
 }
 
 func appendCanonical(b []byte, v any) []byte {

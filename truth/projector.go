@@ -11,13 +11,14 @@ import (
 	"github.com/webhuis/cfengine-messages/sqlite"
 )
 
-// A pause after each transaction lets a crowd of commits share the next one, and
-// keeps lone ones from costing more than a fifth of a processor: it is restShare
-// times as long as the transaction took, and longestRest at most, for somebody may
-// wait for the message that comes meanwhile.
+// A rest after each transaction lets a crowd of commits share the next one, and
+// keeps the projector from costing more than a fifth of a processor: it is restShare
+// times as long as the transaction took, and longestRest at most. Where somebody
+// waits for a message, it is shortRest at most.
 const (
 	restShare   = 4
-	longestRest = 5 * time.Millisecond
+	shortRest   = 5 * time.Millisecond
+	longestRest = 250 * time.Millisecond
 )
 
 // open opens one truth file of folder, without its lock and its goroutine.
@@ -36,7 +37,7 @@ func open(folder string, f sqlite.File, o Options) (*Truth, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	t := &Truth{
 		options: o.withDefaults(), folder: folder, queue: reader, writer: w, ctx: ctx, cancel: cancel,
-		woken: make(chan struct{}, 1), ended: make(chan struct{}), moved: make(chan struct{}),
+		woken: make(chan struct{}, 1), hurried: make(chan struct{}, 1), ended: make(chan struct{}), moved: make(chan struct{}),
 	}
 	if err = w.setSchemas(o.Schemas, o.Kept); err == nil {
 		t.status, err = w.status()
@@ -92,7 +93,7 @@ func (t *Truth) run() {
 		case applied == 0:
 			t.pause(t.options.Poll, t.woken)
 		case applied < t.options.Batch:
-			t.pause(min(longestRest, restShare*time.Since(began)), nil)
+			t.rest(min(longestRest, restShare*time.Since(began)))
 		}
 		t.recovered()
 	}
@@ -109,14 +110,21 @@ func (t *Truth) pause(d time.Duration, woken <-chan struct{}) {
 	}
 }
 
+func (t *Truth) rest(d time.Duration) {
+	t.pause(min(d, shortRest), nil)
+	if d > shortRest {
+		t.pause(d-shortRest, t.hurried)
+	}
+}
+
 // step applies one batch, and returns how many messages it held.
 func (t *Truth) step() (int, error) {
-	messages, err := t.queue.Messages(t.ctx, queue.Filter{After: t.Status().Position, Limit: t.options.Batch})
-	if err != nil || len(messages) == 0 {
+	b, err := t.next()
+	if err != nil || b.messages == 0 {
 		return 0, err
 	}
 	t.writing.Lock()
-	b, err := t.writer.apply(messages)
+	err = t.writer.apply(b)
 	t.writing.Unlock()
 	if err != nil {
 		return 0, err
@@ -124,11 +132,11 @@ func (t *Truth) step() (int, error) {
 	for _, s := range b.skipped {
 		t.options.Log.Warn("message not in the truth", "position", s.position, "reason", s.reason)
 	}
-	t.advance(messages[len(messages)-1].Position, int64(len(b.skipped)))
+	t.advance(b.last, int64(len(b.skipped)))
 	if len(b.changes) > 0 {
 		t.options.Changed(b.changes)
 	}
-	return len(messages), nil
+	return b.messages, nil
 }
 
 func (t *Truth) advance(position, skipped int64) {

@@ -50,21 +50,20 @@ func build(ctx context.Context, folder string, f sqlite.File, o Options, progres
 	if err != nil {
 		return err
 	}
-	defer t.cancel()
 	return errors.Join(t.applyAll(ctx, progress), t.release())
 }
 
 func (t *Truth) applyAll(ctx context.Context, progress func(done, total int64)) error {
+	counts, err := t.queue.Counts(ctx)
+	if err != nil {
+		return err
+	}
+	first := counts.Last - counts.Messages
 	for ctx.Err() == nil {
 		applied, err := t.step()
 		if err != nil || applied == 0 {
 			return err
 		}
-		counts, err := t.queue.Counts(ctx)
-		if err != nil {
-			return err
-		}
-		first := counts.Last - counts.Messages
 		progress(t.Status().Position-first, counts.Messages)
 	}
 	return ctx.Err()

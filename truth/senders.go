@@ -17,32 +17,40 @@ import (
 // came unsigned.
 type senderKey struct{ sender, schema string }
 
-// writeCounters counts what was heard.
-func (w *writer) writeCounters(all map[senderKey][]heard) error {
-	keys := slices.SortedFunc(maps.Keys(all), func(a, b senderKey) int {
-		return cmp.Or(cmp.Compare(a.sender, b.sender), cmp.Compare(a.schema, b.schema))
-	})
-	counters, err := w.readCounters(keys)
-	if err != nil {
+func (k senderKey) compare(to senderKey) int {
+	return cmp.Or(cmp.Compare(k.sender, to.sender), cmp.Compare(k.schema, to.schema))
+}
+
+// said is what a sender's counter takes from a message.
+type said struct {
+	senderKey
+	heard
+}
+
+// counters are what is known of senders, as far as it was read.
+type counters map[senderKey]*counter
+
+// count adds what was heard, in this order. What is not in known is read first.
+func (w *writer) count(all []said, known counters) error {
+	var unknown []senderKey
+	for _, s := range all {
+		if known[s.senderKey] == nil {
+			known[s.senderKey] = &counter{}
+			unknown = append(unknown, s.senderKey)
+		}
+	}
+	slices.SortFunc(unknown, senderKey.compare)
+	if err := w.readCounters(unknown, known); err != nil {
 		return fmt.Errorf("reading what is known of senders: %w", err)
 	}
-	if err := w.putCounter.run(len(keys), func(values []any, i int) []any {
-		c := counters[keys[i]]
-		for _, h := range all[keys[i]] {
-			c.add(h)
-		}
-		return append(values, keys[i].sender, keys[i].schema, c.firstSeen, c.lastSeen, c.messages,
-			c.low, c.high, c.highAt, c.beganAt, c.gaps, c.missingText(), c.counted)
-	}); err != nil {
-		return fmt.Errorf("counting messages: %w", err)
+	for _, s := range all {
+		known[s.senderKey].add(s.heard)
 	}
 	return nil
 }
 
-// readCounters gives what is known of each; of those that are new, nothing.
-func (w *writer) readCounters(keys []senderKey) (map[senderKey]counter, error) {
-	known := make(map[senderKey]counter, len(keys))
-	err := w.getCounter.query(len(keys), func(values []any, i int) []any {
+func (w *writer) readCounters(keys []senderKey, into counters) error {
+	return w.getCounter.query(len(keys), func(values []any, i int) []any {
 		return append(values, keys[i].sender, keys[i].schema)
 	}, func(rows *sql.Rows) error {
 		var k senderKey
@@ -52,10 +60,21 @@ func (w *writer) readCounters(keys []senderKey) (map[senderKey]counter, error) {
 		if err == nil && len(missing) > len("[]") {
 			err = json.Unmarshal(missing, &c.missing)
 		}
-		known[k] = c
+		*into[k] = c
 		return err
 	})
-	return known, err
+}
+
+func (w *writer) writeCounters(known counters) error {
+	keys := slices.SortedFunc(maps.Keys(known), senderKey.compare)
+	if err := w.putCounter.run(len(keys), func(values []any, i int) []any {
+		k, c := keys[i], known[keys[i]]
+		return append(values, k.sender, k.schema, c.firstSeen, c.lastSeen, c.messages,
+			c.low, c.high, c.highAt, c.beganAt, c.gaps, c.missingText(), c.counted)
+	}); err != nil {
+		return fmt.Errorf("counting messages: %w", err)
+	}
+	return nil
 }
 
 // recount takes over what had been counted of messages by the time that some of

@@ -42,7 +42,7 @@ type Options struct {
 	Log     *slog.Logger  // held up, going on, messages passed over; none
 	Poll    time.Duration // how often the queue is looked into without Wake; 1 min
 	Backoff time.Duration // after a failure; 1 s
-	Batch   int           // messages in one transaction at most; 10000, which is also the most
+	Batch   int           // messages in one transaction at most; 100000
 
 	// Changed is told after each transaction what is known otherwise than before;
 	// what was only said again is no change. It must not wait; nil for nobody.
@@ -66,7 +66,7 @@ func (o Options) withDefaults() Options {
 		o.Backoff = time.Second
 	}
 	if o.Batch <= 0 {
-		o.Batch = 10_000
+		o.Batch = 100_000
 	}
 	if o.Changed == nil {
 		o.Changed = func([]Change) {}
@@ -86,11 +86,13 @@ type Truth struct {
 
 	writing sync.Mutex // held while writer is used
 	writer  *writer
+	ahead   chan gathered // of what is read ahead; nil for nothing. The projector's alone
 
-	ctx    context.Context // ends with Close
-	cancel context.CancelFunc
-	woken  chan struct{} // holds one: look into the queue
-	ended  chan struct{} // closed when the projector has ended
+	ctx     context.Context // ends with Close
+	cancel  context.CancelFunc
+	woken   chan struct{} // holds one: look into the queue
+	hurried chan struct{} // holds one: somebody waits
+	ended   chan struct{} // closed when the projector has ended
 
 	mu     sync.Mutex
 	status Status
@@ -158,6 +160,7 @@ func (t *Truth) WaitFor(ctx context.Context, position int64) error {
 		if now >= position {
 			return nil
 		}
+		t.hurry()
 		select {
 		case <-moved:
 		case <-ctx.Done():
@@ -165,6 +168,13 @@ func (t *Truth) WaitFor(ctx context.Context, position int64) error {
 		case <-t.ended:
 			return ErrClosed
 		}
+	}
+}
+
+func (t *Truth) hurry() {
+	select {
+	case t.hurried <- struct{}{}:
+	default:
 	}
 }
 
@@ -189,4 +199,10 @@ func (t *Truth) Close() error {
 	return t.closeErr
 }
 
-func (t *Truth) release() error { return errors.Join(t.writer.conn.Close(), t.queue.Close()) }
+func (t *Truth) release() error {
+	t.cancel() // what reads ahead
+	if t.ahead != nil {
+		<-t.ahead
+	}
+	return errors.Join(t.writer.conn.Close(), t.queue.Close())
+}

@@ -50,21 +50,21 @@ func (w *writer) changeUnique(v *value, fresh bool) (added []ownUnique, err erro
 	if err != nil {
 		return nil, err
 	}
-	var was map[uniqueValue]bool
+	var was []uniqueValue
 	if !fresh {
 		if was, err = w.uniqueThere(v.key); err != nil {
 			return nil, err
 		}
 	}
-	for u := range was {
-		if !is[u] {
+	for _, u := range was {
+		if !slices.Contains(is, u) {
 			if err := run(w.removeUnique, v.key.schema, v.entity, u.property, u.value); err != nil {
 				return nil, err
 			}
 		}
 	}
-	for u := range is {
-		if !was[u] {
+	for _, u := range is {
+		if !slices.Contains(was, u) {
 			added = append(added, ownUnique{v.key, u})
 		}
 	}
@@ -73,44 +73,41 @@ func (w *writer) changeUnique(v *value, fresh bool) (added []ownUnique, err erro
 
 // uniqueOf reads the unique values of a content. null and the empty string are
 // none: so a host says what it does not know.
-func uniqueOf(v *value) (map[uniqueValue]bool, error) {
+func uniqueOf(v *value) (is []uniqueValue, err error) {
 	if len(v.schema.Unique) == 0 {
 		return nil, nil
 	}
-	all, err := members(v.content)
+	all, err := members(v.content, v.schema.Unique)
 	if err != nil {
 		return nil, err
 	}
-	is := map[uniqueValue]bool{}
-	for _, property := range v.schema.Unique {
-		raw := all[property]
-		if raw == nil {
+	for i, property := range v.schema.Unique {
+		if all[i] == nil {
 			continue
 		}
-		text, err := canonical(raw)
+		text, err := canonical(all[i])
 		if err != nil {
 			return nil, err
 		}
 		if text != "null" && text != `""` {
-			is[uniqueValue{property, text}] = true
+			is = append(is, uniqueValue{property, text})
 		}
 	}
 	return is, nil
 }
 
-func (w *writer) uniqueThere(k key) (map[uniqueValue]bool, error) {
+func (w *writer) uniqueThere(k key) (was []uniqueValue, err error) {
 	rows, err := w.uniqueValues.Query(k.schema, k.entity)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	was := map[uniqueValue]bool{}
 	for rows.Next() {
 		var u uniqueValue
 		if err := rows.Scan(&u.property, &u.value); err != nil {
 			return nil, err
 		}
-		was[u] = true
+		was = append(was, u)
 	}
 	return was, rows.Err()
 }

@@ -32,7 +32,7 @@ const overLatest = ` ON CONFLICT (schema, entity) DO UPDATE SET "from" = exclude
 // writeValues takes in what the messages say: the newest about each entity, of
 // them and of what is there, becomes the latest, all others are history.
 func (w *writer) writeValues(b *batch) error {
-	newest, others := b.sorted()
+	newest, others := b.newest()
 	late, err := w.writeLatest(newest)
 	if err != nil {
 		return err

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/webhuis/cfengine-messages/queue"
 	"github.com/webhuis/cfengine-messages/schemas"
 	"github.com/webhuis/cfengine-messages/sqlite"
 )
@@ -75,20 +74,13 @@ func (w *writer) position() (position int64, id string, err error) {
 }
 
 // apply writes what the messages say and that they are applied, in one transaction.
-func (w *writer) apply(messages []queue.Message) (*batch, error) {
-	b := newBatch(w.registry)
-	for i := range messages {
-		b.add(&messages[i])
-	}
-	err := w.transaction(func() error {
+func (w *writer) apply(b *batch) error {
+	return w.transaction(func() error {
 		if err := w.write(b); err != nil {
 			return err
 		}
-		last := &messages[len(messages)-1]
-		_, err := w.moveMeta.Exec(last.Position, last.MessageID)
-		return err
+		return run(w.moveMeta, b.last, b.lastID)
 	})
-	return b, err
 }
 
 func (w *writer) transaction(f func() error) error {
@@ -108,9 +100,17 @@ func (w *writer) write(b *batch) error {
 	if err := w.writeValues(b); err != nil {
 		return err
 	}
-	if err := w.writeCounters(b.heard); err != nil {
+	known := counters{}
+	if err := w.count(b.heard, known); err != nil {
 		return err
 	}
+	if err := w.writeCounters(known); err != nil {
+		return err
+	}
+	return w.writeSkipped(b)
+}
+
+func (w *writer) writeSkipped(b *batch) error {
 	for _, s := range b.skipped {
 		if _, err := w.skip.Exec(s.position, s.reason); err != nil {
 			return fmt.Errorf("noting a message passed over: %w", err)
