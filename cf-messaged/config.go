@@ -155,7 +155,7 @@ func (c *Config) check() error {
 		faults = append(faults, errors.New("listeners: none; name at least one, as - {pattern: request, bind: [tcp://127.0.0.1:5309]}"))
 	}
 	_, err := c.feeds(senders{})
-	faults = append(faults, err, c.checkHandlers(), c.checkWants())
+	faults = append(faults, err, c.checkHandlers(), c.checkWants(), c.checkKeep())
 	_, err = c.limits()
 	return errors.Join(append(faults, err)...)
 }

@@ -37,6 +37,9 @@ With --as-of it prints what had been said until that time.`,
 			if err != nil {
 				return usageError{fmt.Errorf("--as-of: expected a time as 2026-11-20T12:00:00Z, found %q", asOf)}
 			}
+			if err := tellLeft(c, f, schema, at); err != nil {
+				return err
+			}
 			return withTruthAsOf(f, at, export)
 		},
 	}

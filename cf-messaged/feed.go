@@ -18,6 +18,7 @@ type Feed struct {
 	Handlers []Handler         `yaml:"handlers"`
 	Reply    string            `yaml:"reply"` // the view that receipts carry
 	Wants    map[string]string `yaml:"wants"` // schemas to ask the sender for when absent or older, as 24h or 7d
+	Keep     string            `yaml:"keep"`  // how long what is not true any more is kept, as 90d; for ever where left out
 }
 
 // rules reads what may change while the listener runs: feeds and schemas. What

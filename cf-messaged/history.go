@@ -42,7 +42,8 @@ func historyCommand(f *flags) *cobra.Command {
 		Long: `history prints every content of an entity, the oldest first; the last one is what
 is true. The entity is a sender's digest, or the value of the property that the
 schema names for it; where it names several, give the value of each.
-From and until are when it was said and when something newer was.`,
+From and until are when it was said and when something newer was. What left, as a
+feed's keep says, is told on stderr.`,
 		Example: `  cf-messaged history host SHA=…
   cf-messaged history domain example.com
   cf-messaged history role example.com webserver`,
@@ -51,6 +52,9 @@ From and until are when it was said and when something newer was.`,
 			entity := args[1]
 			if len(args) > 2 {
 				entity = truth.Entity(args[1:]...)
+			}
+			if err := tellLeft(c, f, args[0], time.Time{}); err != nil {
+				return err
 			}
 			return withTruth(c, f, func(r *truth.Reader) error {
 				return history(c.Context(), r, args[0], entity, lines(c), asJSON)

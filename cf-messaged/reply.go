@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -147,22 +146,14 @@ func (r *replies) close() error {
 	return errors.Join(r.views.Close(), r.reader.Close())
 }
 
-// maxAge bounds what wants may say.
-const maxAge = 10 * 366 * 24 * time.Hour
-
-// ages reads the ages of wants: Go's durations, and days.
+// ages reads the ages of wants.
 func (f Feed) ages() (map[string]time.Duration, error) {
 	ages := map[string]time.Duration{}
 	var faults []error
 	for _, schema := range slices.Sorted(maps.Keys(f.Wants)) {
 		text := f.Wants[schema]
-		age, err := time.ParseDuration(text)
-		if days, isDays := strings.CutSuffix(text, "d"); isDays {
-			var n int
-			n, err = strconv.Atoi(days)
-			age = time.Duration(min(n, 10_000)) * 24 * time.Hour
-		}
-		if err != nil || age < 0 || age > maxAge {
+		age, ok := parseAge(text)
+		if !ok {
 			faults = append(faults, fmt.Errorf("%s: expected an age such as 24h or 7d, or 0s for any, found %q", schema, text))
 		}
 		ages[schema] = age

@@ -40,6 +40,7 @@ type service struct {
 	truth    *truth.Truth
 	replies  *replies
 	handlers *handlers
+	keeper   *keeper
 	listener *listener.Listener
 	sockets  []*zmq.Server
 }
@@ -70,7 +71,7 @@ func (s *service) open() (err error) {
 		return permitted(err, s.config.State)
 	}
 	s.admits = newAdmission(s.config.State, s.pair.Digest(), s.log)
-	if s.truth, err = truth.Open(s.config.State, truth.Options{Schemas: rules.Schemas, Log: s.log, Changed: s.admits.changed}); err != nil {
+	if s.truth, err = truth.Open(s.config.State, truth.Options{Schemas: rules.Schemas, Kept: s.config.keptSchemas(), Log: s.log, Changed: s.admits.changed}); err != nil {
 		return permitted(err, s.config.State)
 	}
 	if s.replies, err = openReplies(s.config, s.truth); err != nil {
@@ -81,6 +82,7 @@ func (s *service) open() (err error) {
 	if err != nil {
 		return permitted(err, s.config.State)
 	}
+	s.keeper = s.startKeeper(s.config)
 	s.listener, err = listener.New(listener.Options{
 		Pair: s.pair, Trust: s.trust, Queue: s.queue, Rules: rules, Limits: limits,
 		Room: outstanding * len(s.config.Listeners), Stored: s.stored, Reply: s.replies.reply, Log: s.log,
@@ -183,6 +185,7 @@ func (s *service) close() error {
 	if s.listener != nil {
 		errs = append(errs, s.listener.Close(ctx))
 	}
+	s.keeper.close()
 	errs = append(errs, s.handlers.close(ctx), s.admits.close(), s.replies.close())
 	if s.truth != nil {
 		errs = append(errs, s.truth.Close())

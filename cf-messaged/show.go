@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -36,7 +38,9 @@ func showCommand(f *flags) *cobra.Command {
 		Use:   "show MESSAGE_ID",
 		Short: "Show one message: where it is and what happened to it",
 		Long: `show prints every stored message of this id (ids are unique for a sender only)
-and every dead letter that carries it.`,
+and every dead letter that carries it. Of one that left the queue, as its feed's
+keep says, it tells where and when it was stored, for the 31 days that its id is
+remembered; its truth is "left" then.`,
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			return withReader(f, func(r *queue.Reader) error {
@@ -66,8 +70,20 @@ func (s shows) show(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(stored)+len(dead) == 0 {
-		return fmt.Errorf("no message %q is stored or was refused here: check the id, or ask the node whether it was sent (its promise says repaired or not_kept)", s.id)
+	gone, err := s.reader.Remembered(ctx, s.id)
+	if err != nil {
+		return err
+	}
+	if len(stored)+len(dead)+len(gone) == 0 {
+		return s.unknown(ctx)
+	}
+	for _, m := range gone {
+		if slices.ContainsFunc(stored, func(s queue.Message) bool { return s.Position == m.Position }) {
+			continue // it leaves right now
+		}
+		if err := showLeft(s.out, m, s.json); err != nil {
+			return err
+		}
 	}
 	for _, m := range stored {
 		if err := s.stored(ctx, m); err != nil {
@@ -82,6 +98,19 @@ func (s shows) show(ctx context.Context) error {
 	return nil
 }
 
+// unknown says why there may be nothing to show.
+func (s shows) unknown(ctx context.Context) error {
+	some, err := left(ctx, s.reader, "", time.Time{})
+	if err != nil {
+		return err
+	}
+	also := ""
+	for _, p := range some {
+		also += fmt.Sprintf("; or it is one of the %d messages of schema %s that left since, as feeds.%s.keep says", p.Messages, p.Schema, p.Schema)
+	}
+	return fmt.Errorf("no message %q is stored or was refused here: check the id, or ask the node whether it was sent (its promise says repaired or not_kept)%s", s.id, also)
+}
+
 func (s shows) stored(ctx context.Context, m queue.Message) error {
 	line, err := newMessageLine(m)
 	if err != nil {
@@ -94,6 +123,13 @@ func (s shows) stored(ctx context.Context, m queue.Message) error {
 	made, reason, err := s.truth(ctx, m)
 	if err != nil {
 		return err
+	}
+	still, err := s.reader.Messages(ctx, queue.Filter{After: m.Position - 1, Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(still) == 0 || still[0].Position != m.Position {
+		return showLeft(s.out, m, s.json) // meanwhile, and the truth no longer knows of it
 	}
 	shown := shownMessage{messageLine: line, Envelope: string(m.Frame), Truth: string(made), Handlers: handlers}
 	if s.json {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -28,6 +29,7 @@ type tailing struct {
 	follow bool
 	json   bool
 	out    io.Writer
+	told   io.Writer // for people
 }
 
 func tailCommand(f *flags) *cobra.Command {
@@ -45,7 +47,7 @@ JSON's escapes for what is not printable.`,
 			if err := t.check(); err != nil {
 				return usageError{err}
 			}
-			t.out = lines(c)
+			t.out, t.told = lines(c), c.ErrOrStderr()
 			return withReader(f, func(r *queue.Reader) error { return t.run(c.Context(), r) })
 		},
 	}
@@ -106,6 +108,11 @@ func (t tailing) begin(ctx context.Context, r *queue.Reader) ([]queue.Message, i
 		first := t.filter
 		first.Newest, first.Limit = true, t.last
 		messages, err := r.Messages(ctx, first)
+		if err == nil && len(messages) < t.last {
+			var some []queue.Pruned
+			some, err = left(ctx, r, t.filter.Schema, time.Time{})
+			printLeft(t.told, some)
+		}
 		return messages, 0, err
 	}
 	newest, err := r.Last(ctx, 1)

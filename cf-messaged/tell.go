@@ -47,11 +47,13 @@ func (s *service) reload() {
 		s.log.Error("reload refused, the old configuration stays", "error", err)
 		return
 	}
-	if err := s.truth.SetSchemas(rules.Schemas, nil); err != nil {
+	if err := s.truth.SetSchemas(rules.Schemas, config.keptSchemas()); err != nil {
 		s.log.Error("the views of the schemas stay as they were", "error", err)
 	}
 	s.admits.follow(config, views, rules.Schemas, s.takeRules)
 	s.replies.follow(config)
+	s.keeper.close()
+	s.keeper = s.startKeeper(config)
 	s.handlers.reopen()
 	s.tellProblems()
 	if names := s.config.restart(config); len(names) > 0 {

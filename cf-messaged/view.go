@@ -77,6 +77,9 @@ func (v views) open(c *cobra.Command, state string) (func(context.Context) (*sql
 	if err != nil {
 		return nil, usageError{fmt.Errorf("--as-of: expected a time as 2026-11-20T12:00:00Z, found %q", v.asOf)}
 	}
+	if err := tellLeft(c, v.flags, "", at); err != nil {
+		return nil, err
+	}
 	return func(ctx context.Context) (*sqlite.Conn, error) {
 		conn, err := truth.ConnectAsOf(ctx, state, at)
 		return conn, permitted(err, state)
