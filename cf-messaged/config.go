@@ -134,6 +134,7 @@ func (c *Config) complete(f flags) {
 	}
 	c.Limits.Message = first(c.Limits.Message, Size(strconv.Itoa(message.DefaultLimits.Size)))
 	c.Limits.Depth = first(c.Limits.Depth, strconv.Itoa(message.DefaultLimits.Depth))
+	c.Limits.Skew = first(c.Limits.Skew, message.DefaultSkew.String())
 }
 
 func first[T ~string](texts ...T) T {
@@ -157,7 +158,8 @@ func (c *Config) check() error {
 	_, err := c.feeds(senders{})
 	faults = append(faults, err, c.checkHandlers(), c.checkWants(), c.checkKeep())
 	_, err = c.limits()
-	return errors.Join(append(faults, err)...)
+	_, skewed := c.clockSkew()
+	return errors.Join(append(faults, err, skewed)...)
 }
 
 // defaultKeys is the folder of CFEngine's keys: Debian's package has another

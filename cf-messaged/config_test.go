@@ -116,6 +116,12 @@ func TestConfig(t *testing.T) {
 		{sockets + "limits: {depth: 1001}\n", "limits.depth"},
 		{sockets + "limits: {depth: 32.5}\n", "limits.depth"},
 		{sockets + "limits: {depth: deep}\n", "limits.depth"},
+		{sockets + "limits: {clock_skew: 90s}\n", ""},
+		{sockets + "limits: {clock_skew: 1h}\n", ""},
+		{sockets + "limits: {clock_skew: 61m}\n", `limits.clock_skew: expected 1s to 1h, such as 5m, found "61m"`},
+		{sockets + "limits: {clock_skew: 0s}\n", "limits.clock_skew"},
+		{sockets + "limits: {clock_skew: -5m}\n", "limits.clock_skew"},
+		{sockets + "limits: {clock_skew: 5}\n", "limits.clock_skew"},
 		{sockets + "limits: 1MiB\n", "[2:9] string was used where mapping is expected"},
 		{sockets + "limits: {size: 1MiB}\n", `[2:10] unknown field "size"`},
 

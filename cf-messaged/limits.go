@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/webhuis/cfengine-messages/message"
 )
@@ -12,6 +13,7 @@ import (
 type Limits struct {
 	Message Size   `yaml:"message"` // of a container
 	Depth   string `yaml:"depth"`   // levels of nested JSON
+	Skew    string `yaml:"clock_skew"`
 }
 
 // Size is a number of bytes as written: 1048576, 1024KiB or 1MiB.
@@ -24,6 +26,16 @@ const (
 	minDepth   = 4
 	maxDepth   = 1000
 )
+
+// clockSkew is how far a sender's clock may be ahead of this host's. Beyond an
+// hour the listener would forget ids of messages that still hold.
+func (c *Config) clockSkew() (time.Duration, error) {
+	d, err := time.ParseDuration(c.Limits.Skew)
+	if err != nil || d < time.Second || d > message.MaxSkew {
+		return 0, fmt.Errorf("limits.clock_skew: expected 1s to 1h, such as 5m, found %q", c.Limits.Skew)
+	}
+	return d, nil
+}
 
 func (c *Config) limits() (message.Limits, error) {
 	size, err := c.Limits.Message.bytes()

@@ -60,6 +60,10 @@ func (s *service) open() (err error) {
 	if err != nil {
 		return usageError{err}
 	}
+	skew, err := s.config.clockSkew()
+	if err != nil {
+		return usageError{err}
+	}
 	if s.pair, err = hostkey.ReadPair(s.config.Keys); err != nil {
 		return permitted(err, s.config.Keys)
 	}
@@ -84,7 +88,7 @@ func (s *service) open() (err error) {
 	}
 	s.keeper = s.startKeeper(s.config)
 	s.listener, err = listener.New(listener.Options{
-		Pair: s.pair, Trust: s.trust, Queue: s.queue, Rules: rules, Limits: limits,
+		Pair: s.pair, Trust: s.trust, Queue: s.queue, Rules: rules, Limits: limits, Skew: skew,
 		Room: outstanding * len(s.config.Listeners), Stored: s.stored, Reply: s.replies.reply, Log: s.log,
 	})
 	if err != nil {

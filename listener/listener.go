@@ -49,6 +49,7 @@ type Options struct {
 	Queue  *queue.Queue
 	Rules  Rules
 	Limits message.Limits      // message.DefaultLimits where zero
+	Skew   time.Duration       // how far a sender's clock may be ahead; message.DefaultSkew where zero
 	Room   int                 // frames that may wait for a worker; see Submit
 	Reply  Reply               // what receipts of feeds that reply carry; nil for nothing
 	Stored func(schema string) // told of each message once it is on disk; must not wait; nil for nobody
@@ -104,7 +105,7 @@ func New(o Options) (*Listener, error) {
 	o = o.withDefaults()
 	l := &Listener{
 		pair: o.Pair, trust: o.Trust, queue: o.Queue, limits: o.Limits, now: o.Now, stored: o.Stored, reply: o.Reply,
-		opener:  &message.Opener{Keys: o.Trust.Lookup, Self: o.Pair.Digest(), Pair: o.Pair, Now: o.Now, Limits: o.Limits},
+		opener:  &message.Opener{Keys: o.Trust.Lookup, Self: o.Pair.Digest(), Pair: o.Pair, Now: o.Now, Skew: o.Skew, Limits: o.Limits},
 		journal: newJournal(o.Log, o.Now), in: make(chan Incoming, o.Room), counts: newCounts(),
 	}
 	l.rules.Store(&o.Rules)

@@ -19,8 +19,14 @@ const (
 )
 
 // MaxLifetime bounds exp - iat. A listener that remembers message ids for this
-// long and an Opener's Skew answers every replay with duplicate.
+// long and MaxSkew answers every replay with duplicate.
 const MaxLifetime = 31 * 24 * time.Hour
+
+// How far a sender's clock may be ahead of ours.
+const (
+	DefaultSkew = 5 * time.Minute
+	MaxSkew     = time.Hour
+)
 
 // headerLimit bounds a decoded header, in bytes. A node's takes about 300;
 // a listener's, with the cert of an 8192 bit key, about 3000.

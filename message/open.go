@@ -6,9 +6,6 @@ import (
 	"github.com/webhuis/cfengine-messages/hostkey"
 )
 
-// defaultSkew is how far a sender's clock may be ahead of ours.
-const defaultSkew = 5 * time.Minute
-
 // Opener judges what arrives. Its fields are set before the first call; after
 // that any number of goroutines may use it. It must not be copied.
 type Opener struct {
@@ -16,8 +13,9 @@ type Opener struct {
 	Self hostkey.Digest                                  // the only aud that is for us; "" refuses every aud
 	Pair *hostkey.Pair                                   // opens what is encrypted to it; nil takes nothing that is encrypted
 	Now  func() time.Time                                // nil means time.Now
-	// Skew is how far iat may lie in the future; 0 means 5 minutes. exp is
-	// exact: the sender chose it (the leeway of RFC 7519 section 4.1.4 is a may).
+	// Skew is how far iat may lie in the future, at most MaxSkew; 0 means
+	// DefaultSkew. exp is exact: the sender chose it (the leeway of RFC 7519
+	// section 4.1.4 is a may).
 	Skew   time.Duration
 	Limits Limits // of a container
 
@@ -160,7 +158,7 @@ func (o *Opener) now() time.Time {
 
 func (o *Opener) skew() time.Duration {
 	if o.Skew == 0 {
-		return defaultSkew
+		return DefaultSkew
 	}
 	return o.Skew
 }

@@ -25,8 +25,9 @@ import (
 )
 
 // DuplicateWindow is how long a stored message id is remembered: the longest
-// lifetime an envelope may have (DESIGN.md sections 4 and 10).
-const DuplicateWindow = 31 * 24 * time.Hour
+// lifetime an envelope may have (DESIGN.md sections 4 and 10), and the most that
+// its sender's clock may be ahead, for it lives longer by as much.
+const DuplicateWindow = 31*24*time.Hour + time.Hour
 
 // Message is one accepted message, as the log keeps it.
 type Message struct {

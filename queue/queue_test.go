@@ -126,11 +126,11 @@ func TestDuplicates(t *testing.T) {
 		duplicate bool
 	}{
 		{"at once", "a", "SAME", 0, true},
-		{"within 31 days", "a", "SAME", DuplicateWindow, true},
+		{"within the window", "a", "SAME", DuplicateWindow, true},
 		{"received before the first", "a", "SAME", -time.Hour, true},
 		{"another sender", "a", "OTHER", 0, false},
 		{"another case", "A", "SAME", 0, false},
-		{"after 31 days", "a", "SAME", DuplicateWindow + time.Microsecond, false},
+		{"after the window", "a", "SAME", DuplicateWindow + time.Microsecond, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := message(c.id)
