@@ -68,6 +68,7 @@ Exit codes: 0 done, 1 failed, 2 usage or configuration.`,
 		Example: `  cf-messaged init                      make state folder and configuration
   cf-messaged check                     is everything as it should be?
   cf-messaged run                       listen
+  cf-messaged put --all sitedata        say what holds for domains and roles
   cf-messaged tail -F --json            watch what arrives
   cf-messaged dead list                 what was refused, and why`,
 		Version:       versionText(),

@@ -49,8 +49,9 @@ before anything is sent. What is the truth already by this listener's own word i
 not sent again, so policy and cron may run put always. Nothing removes an entity:
 what was put holds until something newer is put in its place.
 
-It prints a line for each: stored, unchanged, refused (code and reason), duplicate
-(of a --message-id), valid (--dry-run), failed (no receipt) or not_sent.
+It prints a line for each message: stored, unchanged, refused (code and reason), duplicate
+(of a --message-id), valid (--dry-run), failed (no receipt) or not_sent; with --json
+the members file, schema, version, entity, message_id, status, code and reason.
 Exit codes: 0 the listener has all of it, 1 it has not, 2 usage or configuration.`,
 		Example: `  cf-messaged put domain webhuis.nl.json
   echo '{"domain":"webhuis.nl","nameservers":["192.0.2.53"]}' | cf-messaged put dns -

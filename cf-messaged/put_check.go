@@ -42,19 +42,14 @@ func (d *putter) judge(i *putItem) (err error) {
 	if err := message.CheckJSON(i.content, d.limits); err != nil {
 		return err
 	}
-	feed, fed := d.config.Feeds[i.schema]
 	if i.template, err = d.registry.Find(i.schema, d.version); err != nil {
 		if unknown := (*schemas.Unknown)(nil); errors.As(err, &unknown) {
 			err = &message.Refusal{Code: message.UnknownSchema, Reason: err.Error()}
 		}
 		return err
 	}
-	if !fed {
-		return &message.Refusal{Code: message.UnknownSchema, Reason: fmt.Sprintf(
-			"%s has no feed for it: add %s: {from: [self]} to its feeds, and reload the listener", d.config.name(), i.schema)}
-	}
-	if from, err := parseFrom(feed.From); err == nil && len(from.views) == 0 && !from.trusted && !from.senders(senders{self: d.pair.Digest()})[d.pair.Digest()] {
-		return &message.Refusal{Code: message.Denied, Reason: d.letIn(i.schema)}
+	if err := d.admitted(i.schema); err != nil {
+		return err
 	}
 	if err := i.template.Validate(i.content); err != nil {
 		if invalid := (*schemas.Invalid)(nil); errors.As(err, &invalid) {
@@ -67,10 +62,22 @@ func (d *putter) judge(i *putItem) (err error) {
 	return err
 }
 
-// letIn says which line lets this listener's own key send.
-func (d *putter) letIn(schema string) string {
-	return fmt.Sprintf("feeds.%s.from in %s does not let this listener's own key in: add self to it, as in %s: {from: [self]}, or its digest %s, and reload the listener",
-		schema, d.config.name(), schema, d.pair.Digest())
+// admitted says which line of the configuration would let this listener's own
+// key send. What a view yields, only the running listener knows.
+func (d *putter) admitted(schema string) error {
+	feed, fed := d.config.Feeds[schema]
+	if !fed {
+		return &message.Refusal{Code: message.UnknownSchema, Reason: fmt.Sprintf(
+			"%s has no feed for it: add %s: {from: [self]} to its feeds, and reload the listener", d.config.name(), schema)}
+	}
+	self := d.pair.Digest()
+	from, err := parseFrom(feed.From)
+	if err != nil || from.trusted || len(from.views) > 0 || from.senders(senders{self: self})[self] {
+		return err
+	}
+	return &message.Refusal{Code: message.Denied, Reason: fmt.Sprintf(
+		"feeds.%s.from in %s does not let this listener's own key in: add self to it, as in %s: {from: [self]}, or its digest %s, and reload the listener",
+		schema, d.config.name(), schema, self)}
 }
 
 func (d *putter) splitHint(i *putItem) string {
