@@ -101,7 +101,7 @@ func TestWrongAttributesAreToldOnce(t *testing.T) {
 		{"retries", `"9223372036854775808"`, "expected a whole number"},
 		{"repeat", `"once"`, "expected changed or always"},
 		{"repeat", `""`, "empty"},
-		{"refresh", `"0"`, "expected 1 to 5256000"},
+		{"refresh", `"-1"`, "expected 0 to 5256000"},
 		{"expires", `"745"`, "expected 1 to 744"},
 		{"expires", `"soon"`, "expected a whole number"},
 		{"priority", `"5"`, "expected 0 to 4"},

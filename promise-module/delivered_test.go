@@ -42,6 +42,9 @@ func TestTheListenerHoldsWhatWasDelivered(t *testing.T) {
 			t.Errorf("%s: held %v since %s", c.what, held, since)
 		}
 	}
+	if _, held := holds(m.work.state(), mustJob(t, m, map[string]string{"refresh": `"0"`}), sent); held {
+		t.Error("refresh 0: held, and nothing is sent")
+	}
 	modes(t, filepath.Dir(deliveredFile(m.work.state(), j)), 0o700, deliveredFile(m.work.state(), j), 0o600)
 }
 

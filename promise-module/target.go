@@ -62,7 +62,7 @@ func (t *target) readObject(raw json.RawMessage, timeout *time.Duration) error {
 	t.endpoints, err = r.p.List("endpoints", nil)
 	r.fault(err)
 	r.text("key", &t.key)
-	r.duration("timeout", timeout, time.Second, maxTimeout)
+	r.duration("timeout", timeout, time.Second, 1, maxTimeout)
 	for _, name := range sortedKeys(members) {
 		switch {
 		case name == "server_key":

@@ -79,10 +79,10 @@ func (r *reading) number(name string, into *int, low, high int) {
 	}
 }
 
-// duration reads a whole number of units, 1 to high.
-func (r *reading) duration(name string, into *time.Duration, unit time.Duration, high int) {
+// duration reads a whole number of units.
+func (r *reading) duration(name string, into *time.Duration, unit time.Duration, low, high int) {
 	n := int(*into / unit)
-	r.number(name, &n, 1, high)
+	r.number(name, &n, low, high)
 	*into = time.Duration(n) * unit
 }
 
