@@ -66,6 +66,27 @@ func (c *Conn) RollBack(cause error) error {
 	return cause
 }
 
+// CopyTo puts all that this file holds in the place of what another one holds, in
+// one transaction: who reads that sees the old or the new, and goes on with what it
+// has prepared. Neither connection may be in a transaction, and none other may write
+// the other file; it is its writer's.
+// Source: https://www.sqlite.org/c3ref/backup_finish.html.
+func (c *Conn) CopyTo(other *Conn) error {
+	return other.Raw(func(to any) error {
+		return c.Raw(func(from any) error {
+			b, err := to.(*sqlite3.SQLiteConn).Backup("main", from.(*sqlite3.SQLiteConn), "main")
+			if err != nil {
+				return fmt.Errorf("copying: %w", err)
+			}
+			_, err = b.Step(-1)
+			if err := errors.Join(err, b.Finish()); err != nil {
+				return fmt.Errorf("copying: %w", err)
+			}
+			return nil
+		})
+	})
+}
+
 // Close closes the file. SQLite keeps it open while a statement is, and
 // database/sql does not close those of a sql.Conn.
 func (c *Conn) Close() error {

@@ -17,7 +17,11 @@ const crashFolder = "TRUTH_TEST_CRASH_FOLDER"
 
 func TestMain(m *testing.M) {
 	if folder := os.Getenv(crashFolder); folder != "" {
-		if err := projectUntilKilled(folder, os.Args[1]); err != nil {
+		role := projectUntilKilled
+		if len(os.Args) > 2 {
+			role = map[string]func(string, string) error{"listen": listenUntilKilled, "rebuild": rebuildUntilKilled}[os.Args[2]]
+		}
+		if err := role(folder, os.Args[1]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -83,6 +83,7 @@ func (t *Truth) checkQueue(path string) error {
 func (t *Truth) run() {
 	defer close(t.ended)
 	for t.ctx.Err() == nil {
+		t.takeOver()
 		began := time.Now()
 		applied, err := t.step()
 		switch {
@@ -91,7 +92,7 @@ func (t *Truth) run() {
 			t.pause(t.options.Backoff, nil)
 			continue
 		case applied == 0:
-			t.pause(t.options.Poll, t.woken)
+			t.pause(min(t.options.Poll, lookEvery), t.woken)
 		case applied < t.options.Batch:
 			t.rest(min(longestRest, restShare*time.Since(began)))
 		}
@@ -144,6 +145,15 @@ func (t *Truth) advance(position, skipped int64) {
 	defer t.mu.Unlock()
 	t.status.Position = position
 	t.status.Skipped += skipped
+	close(t.moved)
+	t.moved = make(chan struct{})
+}
+
+// replaced notes that another truth has taken this one's place.
+func (t *Truth) replaced(by Status) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.status.Position, t.status.Skipped = by.Position, by.Skipped
 	close(t.moved)
 	t.moved = make(chan struct{})
 }

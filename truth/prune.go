@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/webhuis/cfengine-messages/queue"
 	"github.com/webhuis/cfengine-messages/sqlite"
 )
@@ -30,7 +32,7 @@ type Pruning struct {
 //
 // It works in small steps, after each of which it rests, and may be cut off between
 // any two: the queue's part of a step comes first, and what is then still in the
-// history is found again. What rebuild makes is the same before and after a whole
+// history is found again. It ends where a rebuild begins. What rebuild makes is the same before and after a whole
 // Prune, for what was counted of the messages is noted in the queue.
 func (t *Truth) Prune(ctx context.Context, o Pruning) (removed int64, err error) {
 	applied, err := t.sync()
@@ -98,6 +100,17 @@ func (p *pass) prepare(ctx context.Context) error {
 
 // step looks at the next messages by age, and lets those leave that may.
 func (p *pass) step(ctx context.Context) (more bool, err error) {
+	lock, err := lockFile(p.truth.folder, rebuildLockName, unix.LOCK_SH)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return false, nil // what a rebuild has not read yet must not leave
+	}
+	if err != nil {
+		return false, err
+	}
+	defer lock.Close()
+	if p.truth.handedOver() {
+		return false, nil
+	}
 	positions, senders, looked, err := p.next(ctx)
 	if err != nil {
 		return false, err

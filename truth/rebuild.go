@@ -11,30 +11,50 @@ import (
 	"github.com/webhuis/cfengine-messages/sqlite"
 )
 
+// The files of a rebuild. A file leads from one name to the next, so whoever is
+// killed when, it is known what is in it.
+var (
+	fresh = named(".new")   // being made, by who holds the rebuild's lock
+	ready = named(".ready") // complete, up to some position: for who holds the truth's lock
+	taken = named(".taken") // being taken over by that one
+)
+
+// unfitName is the file that a listener could not take over.
+const unfitName = fileName + ".unfit"
+
+func named(suffix string) sqlite.File {
+	f := file
+	f.Name += suffix
+	return f
+}
+
 // Rebuild makes the truth of a listener's state folder anew from its queue, and
-// puts it in the place of the old one, which is there until the end. No listener
-// may run on the folder (ErrLocked). progress may be nil; it is told of messages
-// done after each batch, and of how many there are.
+// puts it in the place of the old one, which is there until the end. A listener may
+// run on the folder: it takes the new one over once that is made, in one
+// transaction, so that who reads sees the old or the new. Nothing is pruned
+// meanwhile. The error is ErrRebuilding where another rebuild is under way.
+//
+// progress may be nil; it is told of messages done after each batch, and of how many
+// there were at the beginning.
 func Rebuild(ctx context.Context, folder string, o Options, progress func(done, total int64)) error {
 	folder, err := filepath.Abs(folder)
 	if err != nil {
 		return fmt.Errorf("truth: %w", err)
 	}
-	lock, err := lockTruth(folder)
+	lock, err := lockForRebuild(ctx, folder)
 	if err != nil {
 		return fmt.Errorf("truth: %w", err)
 	}
 	if progress == nil {
 		progress = func(int64, int64) {}
 	}
-	fresh := file
-	fresh.Name += ".new"
+	o = o.withDefaults()
 	err = removeFile(folder, fresh.Name) // what an earlier one left that was killed
 	if err == nil {
 		err = build(ctx, folder, fresh, o, progress)
 	}
 	if err == nil {
-		err = replace(folder, fresh.Name)
+		err = handOver(ctx, folder, o)
 	} else {
 		err = errors.Join(err, removeFile(folder, fresh.Name))
 	}
@@ -44,7 +64,7 @@ func Rebuild(ctx context.Context, folder string, o Options, progress func(done, 
 	return nil
 }
 
-// build applies the whole queue to a fresh file.
+// build applies the whole queue to a file, or what that lacks.
 func build(ctx context.Context, folder string, f sqlite.File, o Options, progress func(done, total int64)) error {
 	t, err := open(folder, f, o)
 	if err != nil {
@@ -58,13 +78,13 @@ func (t *Truth) applyAll(ctx context.Context, progress func(done, total int64)) 
 	if err != nil {
 		return err
 	}
-	first := counts.Last - counts.Messages
-	for ctx.Err() == nil {
+	for done := int64(0); ctx.Err() == nil; {
 		applied, err := t.step()
 		if err != nil || applied == 0 {
 			return err
 		}
-		progress(t.Status().Position-first, counts.Messages)
+		done += int64(applied)
+		progress(done, max(done, counts.Messages))
 	}
 	return ctx.Err()
 }

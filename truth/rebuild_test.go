@@ -141,18 +141,6 @@ func TestRebuildIsTheSame(t *testing.T) {
 	s.same("deleted", s.dump(), incremental)
 }
 
-func TestRebuildWhileSomebodyWrites(t *testing.T) {
-	s := newState(t)
-	s.put(s.said("SHA=1", "alpha", `{}`, 1, 1))
-	s.open()
-	if err := Rebuild(t.Context(), s.folder, Options{Schemas: s.registry}, nil); !errors.Is(err, ErrLocked) {
-		t.Errorf("rebuild: %v", err)
-	}
-	if _, err := Open(s.folder, Options{Schemas: s.registry}); !errors.Is(err, ErrLocked) {
-		t.Errorf("open: %v", err)
-	}
-}
-
 // A rebuild that is cut off leaves the old truth and nothing else.
 func TestRebuildCutOff(t *testing.T) {
 	s := newState(t)

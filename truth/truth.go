@@ -37,12 +37,13 @@ import (
 // Options are a Truth's. Schemas is required; the zero value of each other means
 // its default.
 type Options struct {
-	Schemas *schemas.Registry
-	Kept    []string      // schemas of which Prune is called: each has an index for it
-	Log     *slog.Logger  // held up, going on, messages passed over; none
-	Poll    time.Duration // how often the queue is looked into without Wake; 1 min
-	Backoff time.Duration // after a failure; 1 s
-	Batch   int           // messages in one transaction at most; 100000
+	Schemas  *schemas.Registry
+	Kept     []string      // schemas of which Prune is called: each has an index for it
+	Log      *slog.Logger  // held up, going on, messages passed over; none
+	Poll     time.Duration // how often the queue is looked into without Wake; 1 min
+	Backoff  time.Duration // after a failure; 1 s
+	Patience time.Duration // of Rebuild, for a listener to take over what it made; 5 min
+	Batch    int           // messages in one transaction at most; 100000
 
 	// Changed is told after each transaction what is known otherwise than before;
 	// what was only said again is no change. It must not wait; nil for nobody.
@@ -65,6 +66,9 @@ func (o Options) withDefaults() Options {
 	if o.Backoff <= 0 {
 		o.Backoff = time.Second
 	}
+	if o.Patience <= 0 {
+		o.Patience = 5 * time.Minute
+	}
 	if o.Batch <= 0 {
 		o.Batch = 100_000
 	}
@@ -86,7 +90,9 @@ type Truth struct {
 
 	writing sync.Mutex // held while writer is used
 	writer  *writer
-	ahead   chan gathered // of what is read ahead; nil for nothing. The projector's alone
+
+	lookedAt time.Time     // for what a rebuild made; the projector's alone
+	ahead    chan gathered // of what is read ahead; nil for nothing. The projector's alone
 
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
@@ -117,7 +123,7 @@ func Open(folder string, o Options) (*Truth, error) {
 	if err != nil {
 		return nil, fmt.Errorf("truth: %w", err)
 	}
-	lock, err := lockTruth(folder)
+	lock, err := lockForListener(folder)
 	if err != nil {
 		return nil, fmt.Errorf("truth: %w", err)
 	}

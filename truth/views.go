@@ -37,7 +37,7 @@ func (w *writer) setSchemas(reg *schemas.Registry, kept []string) error {
 	if err := w.define(wanted); err != nil {
 		return fmt.Errorf("making the views of the schemas: %w", err)
 	}
-	w.registry, w.unique = reg, unique
+	w.registry, w.kept, w.unique = reg, kept, unique
 	return nil
 }
 

@@ -14,6 +14,7 @@ import (
 type writer struct {
 	conn     *sqlite.Conn
 	registry *schemas.Registry
+	kept     []string
 	unique   map[string]bool // schemas of which a version has unique properties
 
 	put, putHistory, addUnique, putCounter, getCounter bulk
