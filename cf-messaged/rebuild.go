@@ -21,8 +21,11 @@ func rebuildCommand(f *flags) *cobra.Command {
 		Use:   "rebuild",
 		Short: "Make the truth anew from the queue",
 		Long: `rebuild makes the truth anew from the messages in the queue and the schemas as they
-are now. The old one is there until the new one is complete. The listener must not
-run meanwhile.`,
+are now. The old one is there until the new one is complete. A listener that runs
+goes on meanwhile, and then takes the new one over between two messages; let it
+read changed schemas first, by SIGHUP. Cut off at any moment, rebuild leaves the
+old truth or the new one. It takes as much disk as the truth, twice where a
+listener runs.`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return rebuild(c, f, asJSON)
