@@ -113,36 +113,37 @@ func (r *reader) jwk() (ed25519.PublicKey, error) {
 	return x, nil
 }
 
-// certLimit bounds the cache: listeners that one program hears at a time, and
+// certLimit bounds the memory: listeners that one program hears at a time, and
 // some of their restarts.
 const certLimit = 64
 
-// certCache remembers verified certs, so that a reader of many receipts
-// verifies RSA once for each listener. Only proved certs enter, so no stranger
-// can fill it.
-type certCache struct {
+// Certs remembers verified certs, so that a reader of many receipts verifies
+// RSA once for each listener. Only proved certs enter, so no stranger can fill
+// it. The zero value is empty; any number of Openers and goroutines may share
+// one.
+type Certs struct {
 	mu    sync.Mutex
-	certs map[string]voucher
+	known map[string]voucher
 }
 
-func (c *certCache) get(cert string) (voucher, bool) {
+func (c *Certs) get(cert string) (voucher, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	v, ok := c.certs[cert]
+	v, ok := c.known[cert]
 	return v, ok
 }
 
-func (c *certCache) put(cert string, v voucher) {
+func (c *Certs) put(cert string, v voucher) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.certs == nil {
-		c.certs = make(map[string]voucher)
+	if c.known == nil {
+		c.known = make(map[string]voucher)
 	}
-	for old := range c.certs {
-		if len(c.certs) < certLimit {
+	for old := range c.known {
+		if len(c.known) < certLimit {
 			break
 		}
-		delete(c.certs, old)
+		delete(c.known, old)
 	}
-	c.certs[cert] = v
+	c.known[cert] = v
 }

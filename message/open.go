@@ -18,8 +18,9 @@ type Opener struct {
 	// section 4.1.4 is a may).
 	Skew   time.Duration
 	Limits Limits // of a container
+	Certs  *Certs // those of listeners that were verified before; nil for this Opener's own
 
-	certs certCache
+	own Certs
 }
 
 // Opened is a message and what is proved about it.
@@ -154,6 +155,13 @@ func (o *Opener) now() time.Time {
 		return time.Now()
 	}
 	return o.Now()
+}
+
+func (o *Opener) certs() *Certs {
+	if o.Certs == nil {
+		return &o.own
+	}
+	return o.Certs
 }
 
 func (o *Opener) skew() time.Duration {

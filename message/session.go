@@ -83,7 +83,7 @@ func (o *Opener) proveListener(e envelope, key *hostkey.PublicKey) (Opened, erro
 
 // voucher gives what the cert of h vouches for.
 func (o *Opener) voucher(h Header, key *hostkey.PublicKey) (voucher, error) {
-	if v, known := o.certs.get(h.Cert); known && v.kid == h.Kid {
+	if v, known := o.certs().get(h.Cert); known && v.kid == h.Kid {
 		return v, nil
 	}
 	v, err := openCert(h.Cert, key)
@@ -93,6 +93,6 @@ func (o *Opener) voucher(h Header, key *hostkey.PublicKey) (voucher, error) {
 	if v.exp > o.now().Add(MaxLifetime+o.skew()).Unix() {
 		return voucher{}, refuse(Malformed, "cert ends %s, more than 31 days from now; make a shorter one", stamp(v.exp))
 	}
-	o.certs.put(h.Cert, v)
+	o.certs().put(h.Cert, v)
 	return v, nil
 }

@@ -184,8 +184,8 @@ func TestCertIsVerifiedOnceAndTrustAsked(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(o.certs.certs) != 1 {
-		t.Errorf("%d certs remembered, want 1", len(o.certs.certs))
+	if len(o.own.known) != 1 {
+		t.Errorf("%d certs remembered, want 1", len(o.own.known))
 	}
 	// A remembered cert ends when it says so,
 	o.Now = func() time.Time { return k.Expires() }
@@ -203,6 +203,21 @@ func TestCertIsVerifiedOnceAndTrustAsked(t *testing.T) {
 	wantCode(t, err, UnknownSender, "")
 }
 
+func TestOpenersShareTheirCerts(t *testing.T) {
+	var certs Certs
+	k := session(t, hub())
+	for range 3 {
+		o := nodeOpener()
+		o.Certs = &certs
+		if _, err := o.OpenListener(receiptFrame(t, k)); err != nil {
+			t.Fatal(err)
+		}
+		if len(certs.known) != 1 || len(o.own.known) != 0 {
+			t.Errorf("%d certs remembered together, %d alone", len(certs.known), len(o.own.known))
+		}
+	}
+}
+
 func TestCertStaysWithItsHost(t *testing.T) {
 	// A cert that is remembered for one host vouches for no other.
 	o, v := hubOpener(), newVoice(t)
@@ -217,12 +232,12 @@ func TestCertStaysWithItsHost(t *testing.T) {
 	wantCode(t, err, Malformed, "cert")
 }
 
-func TestCertCacheIsBounded(t *testing.T) {
-	var c certCache
+func TestMemoryOfCertsIsBounded(t *testing.T) {
+	var c Certs
 	for i := range 10 * certLimit {
 		c.put(fmt.Sprint(i), voucher{exp: int64(i)})
-		if v, ok := c.get(fmt.Sprint(i)); !ok || v.exp != int64(i) || len(c.certs) > certLimit {
-			t.Fatalf("after %d: %v %v, %d remembered", i, v, ok, len(c.certs))
+		if v, ok := c.get(fmt.Sprint(i)); !ok || v.exp != int64(i) || len(c.known) > certLimit {
+			t.Fatalf("after %d: %v %v, %d remembered", i, v, ok, len(c.known))
 		}
 	}
 }

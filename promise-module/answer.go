@@ -60,6 +60,7 @@ type reader struct {
 	required  *hostkey.PublicKey                              // the listener's key where policy names it
 	own       func() (*hostkey.Pair, error)                   // opens what is encrypted to this host
 	trusted   func(hostkey.Digest) (*hostkey.PublicKey, bool) // the keys this host trusts
+	certs     *message.Certs                                  // of listeners, verified in this run
 	now       func() time.Time
 }
 
@@ -113,7 +114,7 @@ func (r reader) proved(frame []byte) (answer, error) {
 	if message.IsBare(frame) {
 		return answer{}, fmt.Errorf("the answer is not a receipt of the listener %s: it is not signed, so it does not count as delivery", name)
 	}
-	opener := message.Opener{Now: r.now, Limits: receiptLimits, Keys: func(d hostkey.Digest) (*hostkey.PublicKey, bool) {
+	opener := message.Opener{Now: r.now, Limits: receiptLimits, Certs: r.certs, Keys: func(d hostkey.Digest) (*hostkey.PublicKey, bool) {
 		return r.required, d == name
 	}}
 	opened, err := opener.OpenListener(frame)
@@ -127,7 +128,7 @@ func (r reader) proved(frame []byte) (answer, error) {
 // has must hold; of another's nobody can say more than what is written in it.
 func (r reader) sealed(frame []byte) (answer, error) {
 	known := false
-	opener := message.Opener{Now: r.now, Limits: receiptLimits, Keys: func(d hostkey.Digest) (key *hostkey.PublicKey, ok bool) {
+	opener := message.Opener{Now: r.now, Limits: receiptLimits, Certs: r.certs, Keys: func(d hostkey.Digest) (key *hostkey.PublicKey, ok bool) {
 		key, known = r.trusted(d)
 		return key, known
 	}}

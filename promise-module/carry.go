@@ -180,6 +180,7 @@ func (m *messages) reader(ctx context.Context, p parcel) reader {
 		required:  p.key,
 		own:       m.pair,
 		trusted:   func(d hostkey.Digest) (*hostkey.PublicKey, bool) { return m.trusted(ctx, d) },
+		certs:     &m.certs,
 		now:       m.now,
 	}
 }

@@ -42,10 +42,12 @@ func (l *ledger) readLeases() (err error) {
 	if err != nil {
 		return err
 	}
-	text, err := io.ReadAll(io.LimitReader(l.now, page))
-	if err != nil {
+	var data [page]byte
+	n, err := l.now.ReadAt(data[:], 0)
+	if err != nil && err != io.EOF {
 		return err
 	}
+	text, _, _ := bytes.Cut(data[:n], []byte("\n")) // what follows is left of a longer one
 	sum, text, _ := bytes.Cut(text, []byte(" "))
 	var found leases
 	if string(sum) == checksum(text) && json.Unmarshal(text, &found) == nil && found.Boot == l.leases.Boot {
@@ -59,14 +61,13 @@ func (l *ledger) readLeases() (err error) {
 
 func checksum(text []byte) string { return fmt.Sprintf("%08x", crc32.ChecksumIEEE(text)) }
 
-// writeLeases fills the page, in one write.
+// writeLeases writes them into the page at once, and takes nothing off: the file
+// never is shorter than what it says.
 func (l *ledger) writeLeases() error {
 	text, err := json.Marshal(l.leases)
 	if err != nil {
 		return err
 	}
-	const sum = 8
-	text = append(text, bytes.Repeat([]byte(" "), page-sum-1-len(text))...)
-	_, err = l.now.WriteAt(append([]byte(checksum(text)+" "), text...), 0)
+	_, err = l.now.WriteAt(fmt.Appendf(nil, "%s %s\n", checksum(text), text), 0)
 	return err
 }

@@ -30,6 +30,8 @@ type messages struct {
 	flights  *flights // deliveries that the promises do not wait for
 	sequence *sequence
 
+	certs message.Certs // that receipts were proved by in this run
+
 	keys  sync.Mutex                            // guards what follows: flights look for keys too
 	own   *hostkey.Pair                         // read when the first envelope is sealed
 	found map[hostkey.Digest]*hostkey.PublicKey // keys looked for in this run; nil where there is none
