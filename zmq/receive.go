@@ -2,6 +2,7 @@ package zmq
 
 import (
 	"fmt"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 
@@ -13,6 +14,9 @@ func (s *Server) receive(handle func(Request)) error {
 	for i := 0; i < 100 && s.room(); i++ {
 		q, err := s.next()
 		if is(err, syscall.EAGAIN) {
+			// Who has been handed a request goes first: this goroutine now waits in libzmq, and would keep a processor
+			// from it until another thread has woken up.
+			runtime.Gosched()
 			return nil
 		}
 		if err != nil {
