@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/webhuis/cfengine-messages/hostkey"
 	"github.com/webhuis/cfengine-messages/message"
@@ -67,14 +68,14 @@ func (m *messages) pack(ctx context.Context, j job) ([]parcel, error) {
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("%d of %d messages are sealed and none is sent: %w", i, len(contents), ctx.Err())
 		}
-		p := to
-		if p.id = j.messageID; p.id == "" {
-			p.id = message.NewID()
+		seq, now := first+uint64(i), m.now()
+		var fits bool
+		if parcels[i], fits = j.ahead.filled(ctx, to, seq, now); fits {
+			continue
 		}
-		if p.frame, err = m.seal(j, p, content, first+uint64(i)); err != nil {
+		if parcels[i], err = m.sealed(j, to, content, seq, now); err != nil {
 			return nil, err
 		}
-		parcels[i] = p
 	}
 	return parcels, nil
 }
@@ -102,9 +103,19 @@ func (m *messages) numbers(ctx context.Context, j job, n int) (first uint64, err
 	return first, nil
 }
 
+// sealed is a parcel with a message in it, signed at that time.
+func (m *messages) sealed(j job, to parcel, content json.RawMessage, seq uint64, at time.Time) (p parcel, err error) {
+	p = to
+	if p.id = j.messageID; p.id == "" {
+		p.id = message.NewID()
+	}
+	p.frame, err = m.seal(j, p, content, seq, at)
+	return p, err
+}
+
 // seal makes what travels: the signed envelope, or the bare container where
 // the promise says sign => "false".
-func (m *messages) seal(j job, p parcel, content json.RawMessage, seq uint64) ([]byte, error) {
+func (m *messages) seal(j job, p parcel, content json.RawMessage, seq uint64, at time.Time) ([]byte, error) {
 	container, err := message.Container{Schema: j.schema.ID, MessageID: p.id, Version: j.schema.Version, Content: content}.Encode()
 	if err != nil || !j.sign {
 		return container, err
@@ -113,8 +124,7 @@ func (m *messages) seal(j job, p parcel, content json.RawMessage, seq uint64) ([
 	if err != nil {
 		return nil, err
 	}
-	now := m.now()
-	header := message.Header{Iat: now.Unix(), Exp: now.Add(j.expires).Unix(), Seq: seq}
+	header := message.Header{Iat: at.Unix(), Exp: at.Add(j.expires).Unix(), Seq: seq}
 	if to := p.named(); to != nil {
 		header.Aud = string(to.Digest())
 	}

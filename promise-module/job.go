@@ -19,7 +19,8 @@ type job struct {
 	attributes
 	promiser     string
 	schema       *schemas.Schema
-	ownReplyFile bool // the promise names it
+	ownReplyFile bool   // the promise names it
+	ahead        *ahead // its message, where one is sealed already
 }
 
 func (j job) endpoints() []string { return j.to.endpoints }

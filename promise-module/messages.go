@@ -30,6 +30,8 @@ type messages struct {
 	flights  *flights // deliveries that the promises do not wait for
 	sequence *sequence
 
+	last *validated // nil unless the promise that is evaluated next may be it
+
 	certs message.Certs // that receipts were proved by in this run
 
 	keys  sync.Mutex                            // guards what follows: flights look for keys too
@@ -39,14 +41,19 @@ type messages struct {
 
 // Validate checks everything that can be checked before anything is sent.
 func (m *messages) Validate(_ context.Context, p promise.Promise) error {
-	_, err := m.newJob(p)
+	j, err := m.newJob(p)
+	m.last = nil
+	if err == nil {
+		j.ahead = m.sealAhead(j, p)
+		m.last = &validated{promise: p, job: j}
+	}
 	return err
 }
 
 // Evaluate keeps the promise: it sends the message unless the listener holds
 // its content already, and says what came of it.
 func (m *messages) Evaluate(ctx context.Context, p promise.Promise) promise.Outcome {
-	j, err := m.newJob(p)
+	j, err := m.remembered(p)
 	if err != nil {
 		return promise.NotKept(err.Error())
 	}

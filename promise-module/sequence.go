@@ -28,11 +28,16 @@ type sequence struct {
 	boot  string // the id of this boot of the system; where it is unknown there are no leases
 
 	mu    sync.Mutex
-	taken map[string]uint64 // in this run, by schema
+	taken map[string]taken // in this run, by schema
+}
+
+type taken struct {
+	numbers uint64
+	last    uint64 // of them
 }
 
 func newSequence(state string) *sequence {
-	return &sequence{state: state, boot: bootID(), taken: map[string]uint64{}}
+	return &sequence{state: state, boot: bootID(), taken: map[string]taken{}}
 }
 
 // next takes the next n numbers of a schema, starting with 1, and gives the
@@ -57,8 +62,19 @@ func (s *sequence) next(ctx context.Context, schema string, n int) (first uint64
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.taken[schema] += uint64(n)
+	s.taken[schema] = taken{numbers: s.taken[schema].numbers + uint64(n), last: now.Last}
 	return first, nil
+}
+
+// expected is the number that comes next, unless another agent takes it; 0 where
+// this run knows of none. It takes nothing.
+func (s *sequence) expected(schema string) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.taken[schema]; t.numbers > 0 && t.last < maxSequence {
+		return t.last + 1
+	}
+	return 0
 }
 
 // lease is how much is taken in advance: four times what the run has taken,
@@ -66,7 +82,7 @@ func (s *sequence) next(ctx context.Context, schema string, n int) (first uint64
 func (s *sequence) lease(schema string) uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return min(4*s.taken[schema], maxLease)
+	return min(4*s.taken[schema].numbers, maxLease)
 }
 
 // lastLook bounds the wait for another agent at the end of the run.
