@@ -130,14 +130,19 @@ func (t *Truth) step() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	for _, s := range b.skipped {
-		t.options.Log.Warn("message not in the truth", "position", s.position, "reason", s.reason)
-	}
-	t.advance(b.last, int64(len(b.skipped)))
+	t.applied(b)
 	if len(b.changes) > 0 {
 		t.options.Changed(b.changes)
 	}
 	return b.messages, nil
+}
+
+// applied says what was passed over, and wakes who waits.
+func (t *Truth) applied(b *batch) {
+	for _, s := range b.skipped {
+		t.options.Log.Warn("message not in the truth", "position", s.position, "reason", s.reason)
+	}
+	t.advance(b.last, int64(len(b.skipped)))
 }
 
 func (t *Truth) advance(position, skipped int64) {

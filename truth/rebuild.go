@@ -70,7 +70,20 @@ func build(ctx context.Context, folder string, f sqlite.File, o Options, progres
 	if err != nil {
 		return err
 	}
-	return errors.Join(t.applyAll(ctx, progress), t.release())
+	apply := t.applyAll
+	if t.Status().Position == 0 {
+		apply = t.load
+	}
+	return errors.Join(apply(ctx, progress), t.release(), syncFile(filepath.Join(folder, f.Name)))
+}
+
+// syncFile sees to it that a file is on disk whole before it takes another's place.
+func syncFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 func (t *Truth) applyAll(ctx context.Context, progress func(done, total int64)) error {

@@ -34,6 +34,11 @@ func (w *writer) writeChanged(b *batch, newest []*value, changed map[int64]bool)
 		}
 		added = append(added, more...)
 	}
+	return w.putUnique(added)
+}
+
+// putUnique adds unique values that are not there, in the order of the file's keys.
+func (w *writer) putUnique(added []ownUnique) error {
 	slices.SortFunc(added, func(a, b ownUnique) int {
 		return cmp.Or(cmp.Compare(a.schema, b.schema), cmp.Compare(a.property, b.property), cmp.Compare(a.value, b.value), cmp.Compare(a.entity, b.entity))
 	})

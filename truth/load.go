@@ -1,0 +1,194 @@
+package truth
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// A fresh file that nobody else has open is made in another way than message by
+// message: all that was said is written to the history as it comes, which is at its
+// end; then the newest of each entity is moved from there. Nothing is written twice
+// for a journal's sake: a load that fails leaves a file to throw away.
+
+// knownLimit bounds the counters that a load keeps in memory, some 60 MB of them.
+const knownLimit = 250_000
+
+// uniqueLimit bounds how many unique values are sorted at once.
+const uniqueLimit = 200_000
+
+// loader is one load.
+type loader struct {
+	*writer
+	known   counters
+	indexes []string // those of the history, made anew at the end
+}
+
+// load makes a truth that is empty of the whole queue.
+func (t *Truth) load(ctx context.Context, progress func(done, total int64)) error {
+	counts, err := t.queue.Counts(ctx)
+	if err != nil {
+		return err
+	}
+	l, err := t.writer.beginLoad()
+	if err != nil {
+		return err
+	}
+	lastID := ""
+	for done := int64(0); ctx.Err() == nil; progress(done, max(done, counts.Messages)) {
+		b, err := t.next()
+		if err != nil {
+			return err
+		}
+		if b.messages == 0 {
+			return l.finish(t.Status().Position, lastID)
+		}
+		if err := l.add(b); err != nil {
+			return err
+		}
+		t.applied(b)
+		done += int64(b.messages)
+		lastID = b.lastID
+	}
+	return ctx.Err()
+}
+
+func (w *writer) beginLoad() (*loader, error) {
+	l := &loader{writer: w, known: counters{}}
+	err := w.conn.Run(`PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -262144; 
+		DROP TRIGGER temp._came; DROP TRIGGER temp._says_else; DROP TRIGGER temp._superseded; PRAGMA temp_store = FILE; BEGIN IMMEDIATE`)
+	if err != nil {
+		return nil, fmt.Errorf("beginning to load: %w", err)
+	}
+	return l, l.dropIndexes()
+}
+
+// dropIndexes leaves the history without its indexes, which are made faster of all
+// of it.
+func (l *loader) dropIndexes() error {
+	rows, err := l.conn.QueryContext(context.Background(), "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = '_history'")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var names []string
+	for rows.Next() {
+		var name, text string
+		if err := rows.Scan(&name, &text); err != nil {
+			return err
+		}
+		names, l.indexes = append(names, name), append(l.indexes, text)
+	}
+	if err := rows.Close(); err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := l.conn.Run("DROP INDEX " + identified(name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add takes in the next messages of the queue.
+func (l *loader) add(b *batch) error {
+	if err := l.putHistory.run(len(b.values), func(values []any, i int) []any { return b.values[i].columns(values) }); err != nil {
+		return err
+	}
+	if err := l.count(b.heard, l.known); err != nil {
+		return err
+	}
+	if err := l.writeSkipped(b); err != nil {
+		return err
+	}
+	if len(l.known) < knownLimit {
+		return nil
+	}
+	return l.flush()
+}
+
+func (l *loader) flush() error {
+	err := l.writeCounters(l.known)
+	clear(l.known)
+	return err
+}
+
+// finish makes the truth of all that was added, up to a message of the queue.
+func (l *loader) finish(position int64, id string) error {
+	if err := l.flush(); err != nil {
+		return err
+	}
+	for _, text := range l.indexes {
+		if err := l.conn.Run(text); err != nil {
+			return err
+		}
+	}
+	if err := l.conn.Run(moveNewest); err != nil {
+		return fmt.Errorf("moving what is newest: %w", err)
+	}
+	if err := l.loadUnique(); err != nil {
+		return err
+	}
+	if err := run(l.moveMeta, position, id); err != nil {
+		return err
+	}
+	return l.conn.Run("COMMIT; PRAGMA synchronous = FULL; PRAGMA journal_mode = WAL")
+}
+
+// moveNewest makes the newest of each entity the latest, in the order of the keys.
+const moveNewest = `
+CREATE TEMP TABLE _newest (n INTEGER PRIMARY KEY, position INTEGER NOT NULL);
+INSERT INTO _newest (position) SELECT position FROM (
+	SELECT schema, entity, position, lead(position) OVER (PARTITION BY schema, entity ORDER BY "from", tie, position) AS newer FROM _history
+) WHERE newer IS NULL ORDER BY schema, entity;
+INSERT INTO _latest (` + columns + `) SELECT ` + columns + ` FROM _newest CROSS JOIN _history USING (position) ORDER BY n;
+DELETE FROM _history WHERE position IN (SELECT position FROM _newest);
+DROP TABLE _newest`
+
+// loadUnique finds the unique values in what is the latest.
+func (l *loader) loadUnique() error {
+	for schema, is := range l.unique {
+		if !is {
+			continue
+		}
+		if err := l.loadUniqueOf(schema); err != nil {
+			return fmt.Errorf("unique values of schema %s: %w", schema, err)
+		}
+	}
+	return nil
+}
+
+func (l *loader) loadUniqueOf(schema string) error {
+	rows, err := l.conn.QueryContext(context.Background(), "SELECT entity, version, content FROM _latest WHERE schema = ? ORDER BY entity", schema)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var found []ownUnique
+	for rows.Next() {
+		v := value{key: key{schema: schema}}
+		if err := rows.Scan(&v.entity, &v.version, (*sql.RawBytes)(&v.content)); err != nil {
+			return err
+		}
+		if v.schema, err = l.registry.Find(schema, v.version); err != nil {
+			return err
+		}
+		unique, err := uniqueOf(&v)
+		if err != nil {
+			return err
+		}
+		for _, u := range unique {
+			found = append(found, ownUnique{v.key, u})
+		}
+		if len(found) >= uniqueLimit {
+			if err := l.putUnique(found); err != nil {
+				return err
+			}
+			found = found[:0]
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	return l.putUnique(found)
+}
