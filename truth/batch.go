@@ -73,21 +73,18 @@ func (b *batch) add(m *queue.Message) {
 	b.values = append(b.values, v)
 }
 
-// newest gives the newest value of each entity, in the order of the file's keys, and
-// all others.
-func (b *batch) newest() (newest, others []*value) {
+// newest gives the newest value of each entity, in the order of the file's keys.
+func (b *batch) newest() (newest []*value) {
 	all := slices.Clone(b.values)
 	slices.SortFunc(all, func(a, b *value) int {
 		return cmp.Or(cmp.Compare(a.key.schema, b.key.schema), cmp.Compare(a.entity, b.entity), a.order.compare(b.order))
 	})
 	for i, v := range all {
-		if i+1 < len(all) && all[i+1].key == v.key {
-			others = append(others, v)
-		} else {
+		if i+1 == len(all) || all[i+1].key != v.key {
 			newest = append(newest, v)
 		}
 	}
-	return newest, others
+	return newest
 }
 
 func (b *batch) read(m *queue.Message) (*value, error) {

@@ -24,22 +24,21 @@ func (b *bulk) texts(to map[**sql.Stmt]string, head, row, tail string) {
 	to[&b.many] = head + strings.Repeat(row+", ", chunk-1) + row + tail
 }
 
-// each calls use with the statement for each chunk of n rows, the bound values and
-// the numbers of the rows. columns appends a row's values.
-func (b *bulk) each(n int, columns func(values []any, i int) []any, use func(s *sql.Stmt, values []any, from, to int) error) error {
+// each calls use with the statement and the bound values for each chunk of n rows.
+// columns appends a row's values.
+func (b *bulk) each(n int, columns func(values []any, i int) []any, use func(s *sql.Stmt, values []any) error) error {
 	for from := 0; from < n; {
 		s, to := b.one, from+1
 		if n-from >= chunk {
 			s, to = b.many, from+chunk
 		}
 		b.values = b.values[:0]
-		for i := from; i < to; i++ {
-			b.values = columns(b.values, i)
+		for ; from < to; from++ {
+			b.values = columns(b.values, from)
 		}
-		if err := use(s, b.values, from, to); err != nil {
+		if err := use(s, b.values); err != nil {
 			return err
 		}
-		from = to
 	}
 	clear(b.values[:cap(b.values)]) // let the contents go
 	return nil
@@ -47,12 +46,12 @@ func (b *bulk) each(n int, columns func(values []any, i int) []any, use func(s *
 
 // run runs the statement for n rows.
 func (b *bulk) run(n int, columns func(values []any, i int) []any) error {
-	return b.each(n, columns, func(s *sql.Stmt, values []any, _, _ int) error { return run(s, values...) })
+	return b.each(n, columns, func(s *sql.Stmt, values []any) error { return run(s, values...) })
 }
 
 // query runs a statement that gives rows, and calls use for each of them.
 func (b *bulk) query(n int, columns func(values []any, i int) []any, use func(*sql.Rows) error) error {
-	return b.each(n, columns, func(s *sql.Stmt, values []any, _, _ int) error {
+	return b.each(n, columns, func(s *sql.Stmt, values []any) error {
 		rows, err := s.Query(values...)
 		if err != nil {
 			return err

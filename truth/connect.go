@@ -76,15 +76,9 @@ func viewTexts(ctx context.Context, conn *sqlite.Conn) ([]string, error) {
 	return texts, rows.Err()
 }
 
-// latestAt selects of each entity the newest that was said until then, from both
-// tables.
+// latestAt selects of each entity the newest that was said until then.
 func latestAt(at time.Time) string {
-	until := fmt.Sprintf(`"from" <= %d`, at.UnixMicro())
-	const newer = ` n WHERE n.schema = s.schema AND n.entity = s.entity AND (n."from", n.tie, n.position) > (s."from", s.tie, s.position) AND n.`
-	from := func(table string) string {
-		return "SELECT " + columns + " FROM main." + table + " s WHERE s." + until +
-			" AND NOT EXISTS (SELECT 1 FROM main._history" + newer + until + ")" +
-			" AND NOT EXISTS (SELECT 1 FROM main._latest" + newer + until + ")"
-	}
-	return from("_latest") + " UNION ALL " + from("_history")
+	return fmt.Sprintf(`SELECT `+columns+` FROM main._history s WHERE s."from" <= %d AND NOT EXISTS (
+		SELECT 1 FROM main._history n WHERE n.schema = s.schema AND n.entity = s.entity
+			AND (n."from", n.tie, n.position) > (s."from", s.tie, s.position) AND n."from" <= %[1]d)`, at.UnixMicro())
 }

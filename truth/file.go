@@ -18,7 +18,9 @@ var file = sqlite.File{
 // formats are the file's. Times are unix microseconds in UTC.
 //
 // The tables begin with _, as no schema's id does: each schema is a view of its
-// name. "from" and tie order the messages about one entity (see the package's
+// name. _history has all that was said, in the order of the queue: what is true now
+// stands in _latest once more, and nothing has to move when something newer comes,
+// which would write to any place of a large file. "from" and tie order the messages about one entity (see the package's
 // comment), and position where both are the same. Until when something held is
 // not kept: it is the "from" of the next, whenever that comes to be known. The
 // content comes last: what precedes it is read without it. counted is the position
@@ -86,7 +88,8 @@ CREATE TABLE _skipped (
 	reason      TEXT NOT NULL
 ) STRICT;`, `
 ALTER TABLE _senders ADD COLUMN counted INTEGER NOT NULL DEFAULT 0;
-UPDATE _senders SET counted = (SELECT position FROM _meta);`}
+UPDATE _senders SET counted = (SELECT position FROM _meta);`, `
+INSERT INTO _history (` + columns + `) SELECT ` + columns + ` FROM _latest;`}
 
 // columns are those of _latest and _history.
 const columns = `schema, entity, "from", tie, position, sender, message_id, version, issued_at, seq, received_at, content`

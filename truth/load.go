@@ -7,8 +7,8 @@ import (
 )
 
 // A fresh file that nobody else has open is made in another way than message by
-// message: all that was said is written to the history as it comes, which is at its
-// end; then the newest of each entity is moved from there. Nothing is written twice
+// message: all that was said is written to the history as it comes; then the newest
+// of each entity is taken from there. Nothing is written twice
 // for a journal's sake: a load that fails leaves a file to throw away.
 
 // knownLimit bounds the counters that a load keeps in memory, some 60 MB of them.
@@ -56,7 +56,7 @@ func (t *Truth) load(ctx context.Context, progress func(done, total int64)) erro
 func (w *writer) beginLoad() (*loader, error) {
 	l := &loader{writer: w, known: counters{}}
 	err := w.conn.Run(`PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -262144; 
-		DROP TRIGGER temp._came; DROP TRIGGER temp._says_else; DROP TRIGGER temp._superseded; PRAGMA temp_store = FILE; BEGIN IMMEDIATE`)
+		DROP TRIGGER temp._came; DROP TRIGGER temp._says_else; PRAGMA temp_store = FILE; BEGIN IMMEDIATE`)
 	if err != nil {
 		return nil, fmt.Errorf("beginning to load: %w", err)
 	}
@@ -92,7 +92,7 @@ func (l *loader) dropIndexes() error {
 
 // add takes in the next messages of the queue.
 func (l *loader) add(b *batch) error {
-	if err := l.putHistory.run(len(b.values), func(values []any, i int) []any { return b.values[i].columns(values) }); err != nil {
+	if err := writeTo(&l.putHistory, b.values); err != nil {
 		return err
 	}
 	if err := l.count(b.heard, l.known); err != nil {
@@ -123,8 +123,8 @@ func (l *loader) finish(position int64, id string) error {
 			return err
 		}
 	}
-	if err := l.conn.Run(moveNewest); err != nil {
-		return fmt.Errorf("moving what is newest: %w", err)
+	if err := l.conn.Run(takeNewest); err != nil {
+		return fmt.Errorf("taking what is newest: %w", err)
 	}
 	if err := l.loadUnique(); err != nil {
 		return err
@@ -135,14 +135,13 @@ func (l *loader) finish(position int64, id string) error {
 	return l.conn.Run("COMMIT; PRAGMA synchronous = FULL; PRAGMA journal_mode = WAL")
 }
 
-// moveNewest makes the newest of each entity the latest, in the order of the keys.
-const moveNewest = `
+// takeNewest makes the newest of each entity the latest, in the order of the keys.
+const takeNewest = `
 CREATE TEMP TABLE _newest (n INTEGER PRIMARY KEY, position INTEGER NOT NULL);
 INSERT INTO _newest (position) SELECT position FROM (
 	SELECT schema, entity, position, lead(position) OVER (PARTITION BY schema, entity ORDER BY "from", tie, position) AS newer FROM _history
 ) WHERE newer IS NULL ORDER BY schema, entity;
 INSERT INTO _latest (` + columns + `) SELECT ` + columns + ` FROM _newest CROSS JOIN _history USING (position) ORDER BY n;
-DELETE FROM _history WHERE position IN (SELECT position FROM _newest);
 DROP TABLE _newest`
 
 // loadUnique finds the unique values in what is the latest.

@@ -87,10 +87,10 @@ type pass struct {
 }
 
 func (p *pass) prepare(ctx context.Context) error {
-	const newer = ` n WHERE n.schema = s.schema AND n.entity = s.entity AND n."from" < ?1`
 	return p.conn.Prepare(ctx, map[**sql.Stmt]string{
 		// The schema stands in the text, for only so does SQLite know that the index fits.
-		&p.look: `SELECT received_at, position, sender, EXISTS (SELECT 1 FROM _latest` + newer + `) OR EXISTS (SELECT 1 FROM _history` + newer + `
+		&p.look: `SELECT received_at, position, sender, EXISTS (SELECT 1 FROM _history n
+				WHERE n.schema = s.schema AND n.entity = s.entity AND n."from" < ?1
 				AND (n."from", n.tie, n.position) > (s."from", s.tie, s.position))
 			FROM _history s WHERE schema = ` + literal(p.Schema) + ` AND received_at < ?1 AND (received_at, position) > (?2, ?3)
 			ORDER BY received_at, position LIMIT ?4`,

@@ -42,10 +42,8 @@ func (r *Reader) Latest(ctx context.Context, schema, entity string) (Value, erro
 // order in which it was said; the last one is what is true. A message that came
 // late stands where it belongs.
 func (r *Reader) History(ctx context.Context, schema, entity string) ([]Value, error) {
-	const of = " WHERE schema = ?1 AND entity = ?2"
 	all, err := collect(ctx, r, func(rows *sql.Rows) (Value, error) { return scanValue(rows) },
-		"SELECT "+columns+" FROM main._history"+of+" UNION ALL SELECT "+columns+" FROM main._latest"+of+
-			` ORDER BY "from", tie, position`, schema, entity)
+		"SELECT "+columns+` FROM main._history WHERE schema = ? AND entity = ? ORDER BY "from", tie, position`, schema, entity)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +112,8 @@ func (r *Reader) State(ctx context.Context, position int64) (s State, reason str
 	err = r.conn.QueryRowContext(ctx, `SELECT CASE
 		WHEN ?1 > (SELECT position FROM _meta) THEN 'pending'
 		WHEN EXISTS (SELECT 1 FROM _skipped WHERE position = ?1) THEN 'skipped'
-		WHEN EXISTS (SELECT 1 FROM main._history WHERE position = ?1) THEN 'superseded'
+		WHEN EXISTS (SELECT 1 FROM main._history h JOIN main._latest l USING (schema, entity)
+			WHERE h.position = ?1 AND l.position <> ?1) THEN 'superseded'
 		ELSE 'applied' END, ifnull((SELECT reason FROM _skipped WHERE position = ?1), '')`, position).Scan(&s, &reason)
 	if err != nil {
 		return "", "", fmt.Errorf("truth: reading: %w", err)

@@ -1,23 +1,13 @@
 package truth
 
-import (
-	"cmp"
-	"database/sql"
-	"slices"
-)
-
-// superseding makes the writer's own triggers. What is put over a latest value makes
-// that history, in the same statement; and _changed has the positions of the values
-// that say something else than before, fresh those of which nothing was known.
-const superseding = `PRAGMA temp_store = MEMORY;
+// changing makes the writer's own triggers: _changed has the positions of the values
+// that say something else than what was the latest, fresh those of which nothing was
+// known.
+const changing = `PRAGMA temp_store = MEMORY;
 CREATE TEMP TABLE _changed (position INTEGER PRIMARY KEY, fresh INTEGER NOT NULL);
 CREATE TEMP TRIGGER _came AFTER INSERT ON main._latest BEGIN INSERT INTO _changed VALUES (new.position, 1); END;
 CREATE TEMP TRIGGER _says_else AFTER UPDATE ON main._latest WHEN old.content <> new.content OR old.version <> new.version
-BEGIN INSERT INTO _changed VALUES (new.position, 0); END;
-CREATE TEMP TRIGGER _superseded AFTER UPDATE ON main._latest BEGIN
-	INSERT INTO _history VALUES (old.schema, old.entity, old."from", old.tie, old.position, old.sender, old.message_id,
-		old.version, old.issued_at, old.seq, old.received_at, old.content);
-END`
+BEGIN INSERT INTO _changed VALUES (new.position, 0); END`
 
 // putLatest is for the newest of each entity in a batch. What is there and newer
 // stays.
@@ -30,16 +20,13 @@ const overLatest = ` ON CONFLICT (schema, entity) DO UPDATE SET "from" = exclude
 	WHERE (excluded."from", excluded.tie, excluded.position) > ("from", tie, position)`
 
 // writeValues takes in what the messages say: the newest about each entity, of
-// them and of what is there, becomes the latest, all others are history.
+// them and of what is there, becomes the latest.
 func (w *writer) writeValues(b *batch) error {
-	newest, others := b.newest()
-	late, err := w.writeLatest(newest)
-	if err != nil {
+	if err := writeTo(&w.putHistory, b.values); err != nil {
 		return err
 	}
-	others = append(others, late...)
-	slices.SortFunc(others, func(a, b *value) int { return cmp.Compare(a.position, b.position) })
-	if err := w.putHistory.run(len(others), func(values []any, i int) []any { return others[i].columns(values) }); err != nil {
+	newest := b.newest()
+	if err := writeTo(&w.put, newest); err != nil {
 		return err
 	}
 	changed, err := w.takeChanged()
@@ -49,29 +36,8 @@ func (w *writer) writeValues(b *batch) error {
 	return w.writeChanged(b, newest, changed)
 }
 
-// writeLatest gives those that are not newer than what is there.
-func (w *writer) writeLatest(newest []*value) (late []*value, err error) {
-	put := func(s *sql.Stmt, values []any, from, to int) error {
-		result, err := s.Exec(values...)
-		if err != nil {
-			return err
-		}
-		if written, err := result.RowsAffected(); err != nil || written == int64(to-from) {
-			return err
-		}
-		for _, v := range newest[from:to] {
-			var position int64
-			if err := w.getPosition.QueryRow(v.key.schema, v.entity).Scan(&position); err != nil {
-				return err
-			}
-			if position != v.position {
-				late = append(late, v)
-			}
-		}
-		return nil
-	}
-	err = w.put.each(len(newest), func(values []any, i int) []any { return newest[i].columns(values) }, put)
-	return late, err
+func writeTo(table *bulk, values []*value) error {
+	return table.run(len(values), func(bound []any, i int) []any { return values[i].columns(bound) })
 }
 
 // takeChanged gives what triggers noted, by position: whether it is fresh.

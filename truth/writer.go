@@ -18,7 +18,7 @@ type writer struct {
 	unique   map[string]bool // schemas of which a version has unique properties
 
 	put, putHistory, addUnique, putCounter, getCounter bulk
-	getPosition, getChanged, clearChanged              *sql.Stmt
+	getChanged, clearChanged                           *sql.Stmt
 	uniqueValues, removeUnique, skip, moveMeta         *sql.Stmt
 	takeCounter, forget                                *sql.Stmt
 }
@@ -31,7 +31,7 @@ func openWriter(folder string, f sqlite.File) (*writer, error) {
 	}
 	w := &writer{conn: conn}
 	// A large checkpoint writes a page that changed often once (facts: 1.6 times the rows a second).
-	if err = conn.Run("PRAGMA wal_autocheckpoint = 20000; PRAGMA journal_size_limit = 134217728;" + superseding); err == nil {
+	if err = conn.Run("PRAGMA wal_autocheckpoint = 20000; PRAGMA journal_size_limit = 134217728;" + changing); err == nil {
 		err = w.prepare(ctx)
 	}
 	if err != nil {
@@ -42,7 +42,6 @@ func openWriter(folder string, f sqlite.File) (*writer, error) {
 
 func (w *writer) prepare(ctx context.Context) error {
 	texts := map[**sql.Stmt]string{
-		&w.getPosition:  "SELECT position FROM _latest WHERE schema = ? AND entity = ?",
 		&w.getChanged:   "SELECT position, fresh FROM _changed",
 		&w.clearChanged: "DELETE FROM _changed",
 		&w.uniqueValues: "SELECT property, value FROM _unique WHERE schema = ? AND entity = ?",
