@@ -20,6 +20,7 @@ from the distribution, builds both programs and places them:
   WORKDIR/modules/promises/schemas/      for the site's own schemas
   MASTERFILES/modules/promises/...       the same, for the MPF to ship to nodes
   MASTERFILES/services/init.cf           the type's declaration, added once
+  MASTERFILES/services/messages/         the ready bundles, for def.json to name
   PREFIX/sbin/cf-messaged                the listener
 
 WORKDIR is CFEngine's work directory. Can be run again at any time: it changes
@@ -134,6 +135,8 @@ install_all() {
     say "Placing the module for the nodes, in $masterfiles"
     put "$root/bin/messages" "$masterfiles/modules/promises/messages"
     put_folder "$masterfiles/modules/promises/schemas"
+    say "Placing the ready bundles, which nothing runs before def.json names them"
+    put_bundles "$masterfiles"
     say "Declaring the promise type"
     declare_type "$masterfiles"
     warn_of_debian
@@ -149,6 +152,8 @@ uninstall() {
   if has_policy; then
     say "Taking the declaration back"
     undeclare_type "$masterfiles"
+    say "Taking back the ready bundles"
+    take_back_bundles "$masterfiles"
     say "Taking the module back that the nodes get"
     take_back_module "$masterfiles"
   fi
@@ -161,6 +166,31 @@ uninstall() {
 
 has_policy() {
   [ -f "$masterfiles/services/init.cf" ]
+}
+
+# bundles: what policy/ has for masterfiles, by their paths there.
+bundles() {
+  (cd "$root/policy" && find . -type f ! -name README.md ! -name example.cf ! -path './pipeline*' -printf '%P\n' | sort)
+}
+
+# put_bundles MASTERFILES
+put_bundles() {
+  local file
+  while read -r file; do
+    put "$root/policy/$file" "$1/services/messages/$file" 644
+  done < <(bundles)
+}
+
+# take_back_bundles MASTERFILES: the folders too, the innermost first.
+take_back_bundles() {
+  local file
+  while read -r file; do
+    take_back "$1/services/messages/$file"
+  done < <(bundles)
+  [ -d "$1/services/messages" ] || return 0
+  while read -r file; do
+    take_back_folder "$file"
+  done < <(find "$1/services/messages" -depth -type d)
 }
 
 # take_back_module FOLDER
@@ -186,7 +216,7 @@ next_steps() {
   note "  $prefix/sbin/cf-messaged init     the listener's folder and configuration, on the hub"
   note "  modules/promises/messages.json    beside the module: where nodes send to, such as"
   note "                                    {\"to\":\"tcp://HUB:5309\"}"
-  note "  policy/README.md                  the promise and its attributes"
+  note "  policy/README.md                  the promise, its attributes, the ready bundles"
 }
 
 what_stays() {

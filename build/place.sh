@@ -5,13 +5,14 @@
 # should be. Files change by rename, so that an agent that starts the module
 # or a server that ships it never sees half of one.
 
-# put SOURCE TARGET: an executable, 0755.
+# put SOURCE TARGET [MODE]: an executable, 0755, where no mode is given.
 put() {
-  if cmp -s "$1" "$2" && [ "$(stat -c %a "$2")" = 755 ]; then
+  local mode=${3:-755}
+  if cmp -s "$1" "$2" && [ "$(stat -c %a "$2")" = "$mode" ]; then
     note "$2 is up to date."
     return
   fi
-  act install -D -m 0755 "$1" "$2.new"
+  act install -D -m "$mode" "$1" "$2.new"
   act mv -f "$2.new" "$2"
 }
 
