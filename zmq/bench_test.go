@@ -95,7 +95,7 @@ func benchmarkRouter(b *testing.B, o ServerOptions, handle func(Request)) {
 		b.Fatal(err)
 	}
 	defer terminate(zctx)
-	c, err := dial(b.Context(), zctx, zmq4.DEALER, r.Endpoints()[0], -1, new(stage))
+	c, err := dial(b.Context(), zctx, zmq4.DEALER, r.Endpoints()[0], ClientOptions{MaxAnswer: -1}, new(stage))
 	if err != nil {
 		b.Fatal(err)
 	}

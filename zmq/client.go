@@ -23,6 +23,7 @@ type ClientOptions struct {
 	MaxConnections int           // calls under way at once, more wait their turn; and endpoints talked to, each one connection a pattern; 256
 	Linger         time.Duration // how long Close hands over what Publish, Push and Pair were given; 2 s
 	Resolver       *net.Resolver // looks names up; net.DefaultResolver
+	Curve          *CurveClient  // speaks CURVE, with the listener of that key alone; nil for no CURVE
 }
 
 func (o ClientOptions) withDefaults() ClientOptions {
@@ -140,11 +141,16 @@ func (c *Client) enter(ctx context.Context) (leave func(), err error) {
 }
 
 // start makes the libzmq context where there is none yet. The mutex is held.
-func (c *Client) start() (err error) {
+func (c *Client) start() error {
 	if c.closed {
 		return fail(Closed, "the client is closed")
 	}
 	if c.zctx == nil {
+		curve, err := c.options.Curve.withSecret()
+		if err != nil {
+			return fail(Failed, "%w", err)
+		}
+		c.options.Curve = curve // one secret for all connections
 		// A link has five sockets: its own, the monitor's two ends and the waker's.
 		if c.zctx, err = newContext(5*c.options.MaxConnections + 16); err != nil {
 			return fail(Failed, "%w", err)

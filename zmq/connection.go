@@ -26,13 +26,13 @@ type connection struct {
 
 // dial connects and waits for the handshake, no longer than ctx; at tells how far it has come. Nothing is sent before
 // that, so every error up to here means that the message has not left this host.
-func dial(ctx context.Context, zctx *zmq4.Context, kind zmq4.Type, address string, maxAnswer int64, at *stage) (*connection, error) {
+func dial(ctx context.Context, zctx *zmq4.Context, kind zmq4.Type, address string, o ClientOptions, at *stage) (*connection, error) {
 	s, err := zctx.NewSocket(kind)
 	if err != nil {
 		return nil, fail(Failed, "socket: %w", err)
 	}
 	c := &connection{address: address, kind: kind, socket: s, poller: zmq4.NewPoller(), topics: map[string]bool{}}
-	if err = c.open(zctx, maxAnswer); err == nil {
+	if err = c.open(zctx, o); err == nil {
 		err = c.handshake(ctx, at)
 	}
 	if err != nil {
@@ -42,11 +42,11 @@ func dial(ctx context.Context, zctx *zmq4.Context, kind zmq4.Type, address strin
 	return c, nil
 }
 
-func (c *connection) open(zctx *zmq4.Context, maxAnswer int64) error {
-	if err := setClientOptions(c.socket, c.kind, maxAnswer); err != nil {
+func (c *connection) open(zctx *zmq4.Context, o ClientOptions) error {
+	if err := setClientOptions(c.socket, c.kind, o); err != nil {
 		return fail(Failed, "socket: %w", err)
 	}
-	m, err := watch(zctx, c.socket)
+	m, err := watch(zctx, c.socket, o.Curve != nil)
 	if err != nil {
 		return fail(Failed, "%w", err)
 	}
@@ -60,15 +60,16 @@ func (c *connection) open(zctx *zmq4.Context, maxAnswer int64) error {
 }
 
 // setClientOptions sets what a call's own deadline does not already govern.
-func setClientOptions(s *zmq4.Socket, kind zmq4.Type, maxAnswer int64) error {
+func setClientOptions(s *zmq4.Socket, kind zmq4.Type, o ClientOptions) error {
 	err := errors.Join(
+		o.Curve.set(s),
 		// One attempt a socket: this waits longer than any socket with a lost connection is kept. Not -1, which by
 		// libzmq's source takes the endpoint down, and with it an answer that came just before the connection ended.
 		s.SetReconnectIvl(24*time.Hour),
-		s.SetImmediate(false),      // true does lose such an answer
-		s.SetConnectTimeout(0),     // the call's deadline is the only clock,
-		s.SetHandshakeIvl(0),       // so that the error says what was missing when it passed
-		s.SetMaxmsgsize(maxAnswer), // a larger answer cuts the connection
+		s.SetImmediate(false),        // true does lose such an answer
+		s.SetConnectTimeout(0),       // the call's deadline is the only clock,
+		s.SetHandshakeIvl(0),         // so that the error says what was missing when it passed
+		s.SetMaxmsgsize(o.MaxAnswer), // a larger answer cuts the connection
 		s.SetSndhwm(sendAhead), s.SetRcvhwm(sendAhead),
 		// A connection that a firewall forgot, or whose peer lost its power, is noticed: idle by keepalive, with data
 		// under way by MAXRT.

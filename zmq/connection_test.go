@@ -26,7 +26,7 @@ c.term()
 	defer terminate(zctx)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	c, err := dial(ctx, zctx, zmq4.DEALER, "tcp://127.0.0.1:"+p.line(), 1000, new(stage))
+	c, err := dial(ctx, zctx, zmq4.DEALER, "tcp://127.0.0.1:"+p.line(), ClientOptions{MaxAnswer: 1000}, new(stage))
 	if err != nil {
 		t.Fatal(err)
 	}

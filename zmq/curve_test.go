@@ -44,3 +44,15 @@ func TestCurvePublicRefuses(t *testing.T) {
 		}
 	}
 }
+
+func TestCurveHex(t *testing.T) {
+	got, err := CurveHex("Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID") // the same manual page's, in bytes
+	if want := "bb88471d65e2659b30c55a5321cebb5aab2b70a398645c26dca2b2fcb43fc518"; err != nil || got != want {
+		t.Errorf("%s, %v", got, err)
+	}
+	for _, text := range []string{"", "short", strings.Repeat("\x01", 40), strings.Repeat("~", 40), strings.Repeat("a", 39) + "\x00"} {
+		if got, err := CurveHex(text); err == nil {
+			t.Errorf("%q gives %s", text, got)
+		}
+	}
+}

@@ -21,6 +21,7 @@ const (
 	Unreachable  ErrorKind = "unreachable"   // the connection was refused: nobody listens
 	Silent       ErrorKind = "silent"        // no answer to the connection attempt in time
 	Handshake    ErrorKind = "handshake"     // connected, but the peer does not speak ZeroMQ with us
+	NotAdmitted  ErrorKind = "not_admitted"  // connected, but the listener does not admit this client
 	NoSubscriber ErrorKind = "no_subscriber" // publish: connected, but nobody subscribes to the topic
 	Stuck        ErrorKind = "stuck"         // connected, but the peer takes no more: it does not read
 	Disconnected ErrorKind = "disconnected"  // connected and sent, then cut off by the peer; may have arrived
@@ -37,6 +38,7 @@ var wayOut = map[ErrorKind]string{
 	Unreachable:  "check that the listener runs and binds this address and port",
 	Silent:       "the host is down, or a firewall drops what is sent to it",
 	Handshake:    "check that a cf-messaged, or another ZeroMQ program that takes requests, has this port, and its CURVE setting",
+	NotAdmitted:  "have this host's CURVE key enrolled there (a signed curve_key message), or approved",
 	NoSubscriber: "check the topics that the listener subscribes to (`subscribe:` in its configuration)",
 	Stuck:        "the listener is stopped or overloaded; its log says which",
 	Disconnected: "it was stopped, or the message or its answer is larger than allowed",
@@ -107,23 +109,29 @@ func wayOutOf(err error) string {
 }
 
 // reach orders what can go wrong on the way to a connection.
-var reach = []ErrorKind{Failed, Unresolvable, Unreachable, Silent, Handshake, Stuck, Disconnected, Canceled}
+var reach = []ErrorKind{Failed, Unresolvable, Unreachable, Silent, Handshake, NotAdmitted, Stuck, Disconnected, Canceled}
 
-// and adds what went wrong with the next address; the kind is that of the one that came furthest.
+// and adds what went wrong with the next address; the kind, and the way out, are those of the one that came furthest.
 func (e *Error) and(err error) *Error {
+	next := &Error{Kind: kindOf(err), Err: cause(err), way: wayOutOf(err)}
 	if e == nil {
-		return &Error{Kind: kindOf(err), Err: cause(err)}
+		return next
 	}
-	kind := e.Kind
-	if slices.Index(reach, kindOf(err)) > slices.Index(reach, kind) {
-		kind = kindOf(err)
+	both := fmt.Errorf("%w; %w", e.Err, next.Err)
+	if slices.Index(reach, next.Kind) > slices.Index(reach, e.Kind) {
+		return &Error{Kind: next.Kind, Err: both, way: next.way}
 	}
-	return fail(kind, "%w; %w", e.Err, cause(err))
+	return &Error{Kind: e.Kind, Err: both, way: e.way}
+}
+
+// named puts before an error which of several addresses or endpoints it is about.
+func named(where string, err error) *Error {
+	return &Error{Kind: kindOf(err), Err: fmt.Errorf("%s %w", where, cause(err)), way: wayOutOf(err)}
 }
 
 // unsent reports whether an error means that nothing has left this host.
 func unsent(err error) bool {
-	return err != nil && slices.Contains([]ErrorKind{Failed, Unresolvable, Unreachable, Silent, Handshake, NoSubscriber, Stuck}, kindOf(err))
+	return err != nil && slices.Contains([]ErrorKind{Failed, Unresolvable, Unreachable, Silent, Handshake, NotAdmitted, NoSubscriber, Stuck}, kindOf(err))
 }
 
 // is reports whether libzmq or the system gave this error number.

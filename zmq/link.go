@@ -68,7 +68,7 @@ func (l *link) dialEach(ctx context.Context, addresses []string) (*connection, e
 			return connection, nil
 		}
 		if len(addresses) > 1 {
-			err = fail(kindOf(err), "%s %w", strings.TrimPrefix(address, "tcp://"), cause(err))
+			err = named(strings.TrimPrefix(address, "tcp://"), err)
 		}
 		failed = failed.and(err)
 		if ctx.Err() != nil {
@@ -83,7 +83,7 @@ func (l *link) dial(ctx context.Context, address string, left int) (*connection,
 	end, _ := ctx.Deadline()
 	ctx, cancel := context.WithTimeout(ctx, time.Until(end)/time.Duration(left))
 	defer cancel()
-	return dial(ctx, l.client.zctx, l.kind, address, l.client.options.MaxAnswer, &l.stage)
+	return dial(ctx, l.client.zctx, l.kind, address, l.client.options, &l.stage)
 }
 
 // drop closes the connection, and with it what it still holds.

@@ -18,6 +18,7 @@ const monitored = zmq4.EVENT_CONNECTED | zmq4.EVENT_CLOSED | zmq4.EVENT_DISCONNE
 type monitor struct {
 	watched *zmq4.Socket
 	events  *zmq4.Socket
+	curve   bool // the socket speaks CURVE
 
 	connected bool
 	ready     bool  // the handshake is done
@@ -29,12 +30,12 @@ type monitor struct {
 var watches atomic.Uint64
 
 // watch starts watching s; it must come before s connects.
-func watch(zctx *zmq4.Context, s *zmq4.Socket) (*monitor, error) {
+func watch(zctx *zmq4.Context, s *zmq4.Socket, curve bool) (*monitor, error) {
 	address := fmt.Sprintf("inproc://monitor-%d", watches.Add(1))
 	if err := s.Monitor(address, monitored); err != nil {
 		return nil, fmt.Errorf("monitor: %w", err)
 	}
-	m := &monitor{watched: s}
+	m := &monitor{watched: s, curve: curve}
 	events, err := zctx.NewSocket(zmq4.PAIR)
 	if err == nil {
 		m.events = events
@@ -84,12 +85,18 @@ const mechanismMismatch = 0x11000002
 
 func (m *monitor) failure(event zmq4.Event, value int) *Error {
 	switch {
+	case event == zmq4.EVENT_HANDSHAKE_FAILED_AUTH && m.curve:
+		return fail(NotAdmitted, "the listener does not admit this CURVE key (ZAP %d)", value)
 	case event == zmq4.EVENT_HANDSHAKE_FAILED_AUTH:
-		return fail(Handshake, "the listener does not admit this host (ZAP %d)", value)
+		return fail(NotAdmitted, "the listener does not admit this host (ZAP %d)", value)
+	case event == zmq4.EVENT_HANDSHAKE_FAILED_PROTOCOL && value == mechanismMismatch && m.curve:
+		return m.handshake("the listener there speaks no CURVE, so it cannot prove itself")
 	case event == zmq4.EVENT_HANDSHAKE_FAILED_PROTOCOL && value == mechanismMismatch:
-		return fail(Handshake, "one side wants CURVE, the other does not")
+		return m.handshake("the listener there speaks CURVE only")
 	case event == zmq4.EVENT_HANDSHAKE_FAILED_PROTOCOL:
 		return fail(Handshake, "ZeroMQ handshake broken (error 0x%x)", value)
+	case event == zmq4.EVENT_HANDSHAKE_FAILED_NO_DETAIL && m.curve:
+		return m.handshake(fmt.Sprintf("closed during the CURVE handshake (%v): another listener than the one of that CURVE key, or one that speaks no CURVE", syscall.Errno(value)))
 	case event == zmq4.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
 		return fail(Handshake, "closed during the ZeroMQ handshake (%w)", syscall.Errno(value))
 	case m.ready:
@@ -98,6 +105,15 @@ func (m *monitor) failure(event zmq4.Event, value int) *Error {
 		return fail(Handshake, "what listens there does not speak ZeroMQ, or not this pattern")
 	}
 	return fail(Unreachable, "cannot connect")
+}
+
+// handshake is a failure to agree on CURVE.
+func (m *monitor) handshake(text string) *Error {
+	e := fail(Handshake, "%s", text)
+	if e.way = "name its public key (its curve.pub) as server_key"; m.curve {
+		e.way = "compare server_key with the listener's curve.pub, and see that its `curve:` is not off"
+	}
+	return e
 }
 
 // close ends the watch. The order counts: an event sent to a closed PAIR would hold up libzmq's I/O thread for ever.

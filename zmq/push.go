@@ -3,7 +3,9 @@ package zmq
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -49,7 +51,7 @@ func (c *Client) push(ctx context.Context, pushers []*pusher, set string, payloa
 		if err := c.offer(ctx, pushers, set, payload); err == nil || !is(err, syscall.EAGAIN) {
 			return err
 		}
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || noneAdmits(pushers) {
 			return nobody(ctx, pushers, start)
 		}
 		if full := firstReady(pushers); full != nil {
@@ -59,6 +61,11 @@ func (c *Client) push(ctx context.Context, pushers []*pusher, set string, payloa
 			pause(ctx, wait/2+rand.N(wait))
 		}
 	}
+}
+
+// noneAdmits reports whether each of the peers has shut this client out, which it will do again.
+func noneAdmits(pushers []*pusher) bool {
+	return !slices.ContainsFunc(pushers, func(p *pusher) bool { return kindOf(p.why()) != NotAdmitted })
 }
 
 // offer gives the payload to the first, from whose turn it is, that has room; EAGAIN when none has.
@@ -86,12 +93,15 @@ func nobody(ctx context.Context, pushers []*pusher, start time.Time) error {
 	for _, p := range pushers {
 		err := p.why()
 		if len(pushers) > 1 {
-			err = fail(kindOf(err), "%s %w", p.to, cause(err))
+			err = named(p.to.String(), err)
 		}
 		failed = failed.and(err)
 	}
-	if errors.Is(ctx.Err(), context.Canceled) {
+	switch {
+	case ctx.Err() == nil:
+		return failed
+	case errors.Is(ctx.Err(), context.Canceled):
 		return fail(Canceled, "nobody has taken it yet: %w", context.Canceled)
 	}
-	return fail(failed.Kind, "nobody has taken it %w: %w", late(time.Since(start)), failed.Err)
+	return &Error{Kind: failed.Kind, Err: fmt.Errorf("nobody has taken it %w: %w", late(time.Since(start)), failed.Err), way: failed.way}
 }

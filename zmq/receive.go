@@ -22,6 +22,10 @@ func (s *Server) receive(handle func(Request)) error {
 		if err != nil {
 			return fmt.Errorf("receive: %w", err)
 		}
+		if s.gate != nil && q.Client == "" {
+			s.unknown.Add(1)
+			continue
+		}
 		s.open++
 		s.held += q.size
 		handle(q)
@@ -39,11 +43,11 @@ func (s *Server) next() (Request, error) {
 		}
 		q.route.peer = id
 	}
-	frames, count, peer, err := s.body()
+	frames, count, of, err := s.body()
 	if err != nil {
 		return Request{}, err
 	}
-	q.Peer = peerAddress(peer)
+	q.Peer, q.Client = peerAddress(of[peerProperty]), of[userProperty]
 	s.side.read(&q, frames, count)
 	for _, f := range frames {
 		q.size += int64(len(f))
@@ -51,17 +55,20 @@ func (s *Server) next() (Request, error) {
 	return q, nil
 }
 
-// body receives a message, without the connection's id: the first maxFrames frames, how many there were, and the peer's
-// address. That is read off the first of them, for a frame with the id has none in libzmq 4.3.4 (trap 1).
-func (s *Server) body() (frames [][]byte, count int, peer string, err error) {
+// body receives a message, without the connection's id: the first maxFrames frames, how many there were, and what
+// libzmq says of the peer. That is read off the first of them, for a frame with the id has none in libzmq 4.3.4 (trap 1).
+func (s *Server) body() (frames [][]byte, count int, of map[string]string, err error) {
 	var first []byte
-	var metadata map[string]string
+	properties := []string{peerProperty}
+	if s.gate != nil {
+		properties = append(properties, userProperty)
+	}
 	err = again(func() error {
-		first, metadata, err = s.socket.RecvBytesWithMetadata(zmq4.DONTWAIT, peerProperty)
+		first, of, err = s.socket.RecvBytesWithMetadata(zmq4.DONTWAIT, properties...)
 		return err
 	})
 	if err != nil {
-		return nil, 0, "", err
+		return nil, 0, nil, err
 	}
 	frames, count = [][]byte{first}, 1
 	more, err := s.socket.GetRcvmore()
@@ -71,8 +78,11 @@ func (s *Server) body() (frames [][]byte, count int, peer string, err error) {
 		rest, n, err = receiveFrames(s.socket, maxFrames-1)
 		frames, count = append(frames, rest...), count+n
 	}
-	return frames, count, metadata[peerProperty], err
+	return frames, count, of, err
 }
 
-// peerProperty is the metadata that libzmq adds to each frame.
-const peerProperty = "Peer-Address"
+// Metadata that libzmq adds to each frame: where it came from and, where a gate admitted the peer, the key it came with.
+const (
+	peerProperty = "Peer-Address"
+	userProperty = "User-Id"
+)

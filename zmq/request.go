@@ -12,6 +12,7 @@ type Request struct {
 	Topic   string // publish: what it was published under, "" for a lone payload
 	Payload []byte // the caller's to keep; nil where a faulty request has none
 	Peer    string // where it came from: an IP address, IPv4 written as such; for ipc "ipc:UID:GID:PID" of the process. Not proof of who sent it
+	Client  string // the public key, in hex, of the CURVE client that sent it: proved, as ServerOptions.Curve admitted it; "" without CURVE
 	Fault   string // why this is no request of DESIGN.md section 5, "" for a good one; it can be answered like any other
 
 	route route

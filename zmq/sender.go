@@ -18,6 +18,7 @@ type SenderOptions struct {
 	Timeout    time.Duration // for a Send whose context has no deadline; 5 s
 	MaxMessage int64         // bytes of a message; DefaultMaxMessage
 	Linger     time.Duration // how long Close hands over what Send was given; 2 s
+	Curve      *CurveServer  // has the Sender speak CURVE only; nil for none. Who was admitted stays until its connection ends
 
 	// Subscribed is told of every topic, or beginning of topics, that a peer subscribes to, each time one does, and, with
 	// on false, when the last one that did has given it up or is gone. Peers prove nothing, and may name anything. It is
@@ -35,12 +36,14 @@ type Sender struct {
 	kind    zmq4.Type
 	zctx    *zmq4.Context
 	waker   *waker
+	gate    *gate // nil without Curve
 	bound   []string
 	ended   chan error // the goroutine's
 
 	mu      sync.Mutex
 	waiting []*handover
 	closed  bool
+	broken  error // why nothing is sent any more
 
 	socket *zmq4.Socket // of the goroutine
 	poller *zmq4.Poller
@@ -75,7 +78,7 @@ func BindSender(o SenderOptions) (*Sender, error) {
 	if err := s.bind(); err != nil {
 		return nil, errors.Join(err, s.release(0))
 	}
-	go func() { s.ended <- s.run() }()
+	go func() { s.ended <- s.breaks(s.run()) }()
 	return s, nil
 }
 
@@ -83,11 +86,14 @@ func (s *Sender) bind() (err error) {
 	if s.waker, err = newWaker(s.zctx); err != nil {
 		return err
 	}
+	if err := s.openCurve(); err != nil {
+		return err
+	}
 	if s.socket, err = s.zctx.NewSocket(s.kind); err != nil {
 		return fmt.Errorf("socket: %w", err)
 	}
 	err = errors.Join(
-		setServerOptions(s.socket, ServerOptions{MaxMessage: DefaultMaxMessage}), // of what the peers send: subscriptions
+		setServerOptions(s.socket, ServerOptions{MaxMessage: DefaultMaxMessage, Curve: s.options.Curve}.withDefaults()), // of what the peers send: subscriptions
 		s.socket.SetSndhwm(sendAhead),
 	)
 	if s.kind == zmq4.XPUB && s.options.Subscribed != nil { // else libzmq tells only of the first that wants a topic
@@ -99,6 +105,15 @@ func (s *Sender) bind() (err error) {
 	s.poller.Add(s.socket, zmq4.POLLIN)
 	s.poller.Add(s.waker.near, zmq4.POLLIN)
 	s.bound, err = bindAll(s.socket, s.options.Binds)
+	return err
+}
+
+// openCurve has the gate stand before anybody can come.
+func (s *Sender) openCurve() (err error) {
+	if err := s.options.Curve.check(); err != nil || s.options.Curve == nil {
+		return err
+	}
+	s.gate, err = openGate(s.zctx, s.options.Curve, s.waker.wake)
 	return err
 }
 
@@ -145,6 +160,9 @@ func (s *Sender) add(h *handover) error {
 	if s.closed {
 		return fail(Closed, "the sender is closed")
 	}
+	if s.broken != nil {
+		return s.broken
+	}
 	s.waiting = append(s.waiting, h)
 	s.waker.wake()
 	return nil
@@ -174,6 +192,7 @@ func (s *Sender) release(linger time.Duration) error {
 		_ = s.socket.SetLinger(linger + grace)
 		_ = s.socket.Close()
 	}
+	s.gate.close()
 	if s.waker != nil {
 		s.waker.close()
 	}

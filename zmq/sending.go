@@ -12,6 +12,9 @@ import (
 // run sends what waits and reads what comes, until Close.
 func (s *Sender) run() error {
 	for {
+		if err := s.gate.failure(); err != nil {
+			return err
+		}
 		s.waker.rest()
 		s.readSubscriptions()
 		more, closed := s.sendWaiting()
@@ -25,6 +28,21 @@ func (s *Sender) run() error {
 			return fmt.Errorf("poll: %w", err)
 		}
 	}
+}
+
+// breaks ends the Sends that wait, and those to come, when run failed.
+func (s *Sender) breaks(err error) error {
+	if err == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.broken = fail(Failed, "%w", err)
+	for _, h := range s.waiting {
+		h.done <- s.broken
+	}
+	s.waiting = nil
+	return err
 }
 
 // readSubscriptions takes in a bounded number of them, so that a crowd does not hold up what is to be sent.

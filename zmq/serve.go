@@ -41,6 +41,9 @@ func (s *Server) Serve(ctx context.Context, handle func(Request)) error {
 func (s *Server) loop(ctx context.Context, handle func(Request)) error {
 	var end time.Time // of the draining, once ctx has ended
 	for {
+		if err := s.gate.failure(); err != nil {
+			return err
+		}
 		if ctx.Err() != nil && end.IsZero() {
 			end = time.Now().Add(s.options.Drain)
 		}

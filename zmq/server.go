@@ -39,7 +39,14 @@ type ServerOptions struct {
 	Outstanding      int
 	OutstandingBytes int64
 
+	Handshake time.Duration // what a peer has for its handshake before it is cut off; 5 s
+
 	Drain time.Duration // how long open requests may still be answered after Serve was told to end; 5 s
+
+	// Curve has the Server speak CURVE only, as the one who proves itself to those who connect; CurveOf as the one who
+	// connects, to whom the others prove themselves. One socket has one of the two roles, or with neither no CURVE at all.
+	Curve   *CurveServer
+	CurveOf *CurveClient
 }
 
 func (o ServerOptions) withDefaults() ServerOptions {
@@ -51,6 +58,9 @@ func (o ServerOptions) withDefaults() ServerOptions {
 	}
 	if o.OutstandingBytes <= 0 {
 		o.OutstandingBytes = 64 << 20
+	}
+	if o.Handshake <= 0 {
+		o.Handshake = 5 * time.Second
 	}
 	if o.Drain <= 0 {
 		o.Drain = 5 * time.Second
@@ -76,7 +86,9 @@ type Server struct {
 	answers *answers
 	moves   chan move
 	bound   []string
+	gate    *gate // nil without Curve
 	unsent  atomic.Int64
+	unknown atomic.Int64
 	used    atomic.Bool // by Serve or Close, whichever came first
 
 	// Of the goroutine in Serve.
@@ -131,10 +143,13 @@ func (s *Server) bind() (err error) {
 	if s.answers, err = newAnswers(s.zctx); err != nil {
 		return err
 	}
+	if err := s.openCurve(); err != nil {
+		return err
+	}
 	if s.socket, err = s.zctx.NewSocket(s.side.kind); err != nil {
 		return fmt.Errorf("socket: %w", err)
 	}
-	if err = errors.Join(setServerOptions(s.socket, s.options), s.side.prepare(s.socket, s.options)); err != nil {
+	if err = errors.Join(setServerOptions(s.socket, s.options), s.options.CurveOf.set(s.socket), s.side.prepare(s.socket, s.options)); err != nil {
 		return fmt.Errorf("socket options: %w", err)
 	}
 	s.poller.Add(s.socket, zmq4.POLLIN)
@@ -143,16 +158,32 @@ func (s *Server) bind() (err error) {
 	return err
 }
 
+// openCurve checks the keys, and has the gate stand before anybody can come.
+func (s *Server) openCurve() (err error) {
+	if s.options.Curve != nil && s.options.CurveOf != nil {
+		return errors.New("one socket cannot prove itself by CURVE and have others prove themselves: make two")
+	}
+	if s.options.CurveOf, err = s.options.CurveOf.withSecret(); err != nil {
+		return err
+	}
+	if err := s.options.Curve.check(); err != nil || s.options.Curve == nil {
+		return err
+	}
+	s.gate, err = openGate(s.zctx, s.options.Curve, s.answers.wake)
+	return err
+}
+
 // setServerOptions follows facts/zeromq.md 3.3.
 func setServerOptions(s *zmq4.Socket, o ServerOptions) error {
 	return errors.Join(
+		o.Curve.set(s),
 		s.SetMaxmsgsize(o.MaxMessage), // else any announced size is buffered, before the handshake even
 		s.SetBacklog(4096),            // all nodes run at the same minute
 		s.SetRcvhwm(readAhead),
 		// A peer's window of answers, twice: libzmq gives room back in halves. Beyond it they are dropped, for the
 		// peer does not read.
 		s.SetSndhwm(2*max(o.Outstanding, 1000)),
-		s.SetHandshakeIvl(5*time.Second),                                              // who connects and says nothing keeps a file descriptor
+		s.SetHandshakeIvl(o.Handshake),                                                // who connects and says nothing keeps a file descriptor
 		s.SetConnectTimeout(5*time.Second),                                            // else the system's, two minutes, before the next attempt
 		s.SetReconnectIvl(100*time.Millisecond), s.SetReconnectIvlMax(10*time.Second), // libzmq adds jitter
 		// Dead peers: keepalive finds the idle ones, MAXRT those that owe us an acknowledgement. No ZMTP heartbeats: they
@@ -177,6 +208,12 @@ func (s *Server) Unsent() int64 {
 	return s.unsent.Load()
 }
 
+// Unknown is how many messages were dropped so far because their connection, though it spoke CURVE, came with no client
+// key: that the gate let nobody in so is what this proves. From any goroutine.
+func (s *Server) Unknown() int64 {
+	return s.unknown.Load()
+}
+
 // Close gives the endpoints back where Serve was never called; after Serve it does nothing.
 func (s *Server) Close() error {
 	if s.used.Swap(true) {
@@ -192,6 +229,7 @@ func (s *Server) end(linger time.Duration) error {
 		_ = s.socket.SetLinger(linger)
 		_ = s.socket.Close()
 	}
+	s.gate.close()
 	if s.answers != nil {
 		s.answers.close()
 	}
