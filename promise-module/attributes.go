@@ -53,11 +53,12 @@ type attributes struct {
 	receipt   bool          // pair
 	expires   time.Duration // how long an envelope holds, and may wait in the outbox
 	priority  int           // in the outbox
+	outbox    bool          // it may wait there
 }
 
 // tableDefaults are the defaults of the attribute table.
 func tableDefaults() attributes {
-	return attributes{timeout: 5 * time.Second, retries: 2, refresh: 24 * time.Hour, sign: true, expires: 168 * time.Hour, priority: 2}
+	return attributes{timeout: 5 * time.Second, retries: 2, refresh: 24 * time.Hour, sign: true, expires: 168 * time.Hour, priority: 2, outbox: true}
 }
 
 // known are the attributes that a promise may have.
@@ -93,8 +94,7 @@ func (a *attributes) set(p promise.Promise) error {
 	r.bool("receipt", &a.receipt)
 	r.duration("expires", &a.expires, time.Hour, 1, maxHours)
 	r.number("priority", &a.priority, 0, 4)
-	outbox := true
-	r.bool("outbox", &outbox)
+	r.bool("outbox", &a.outbox)
 	r.unserved()
 	return r.err()
 }

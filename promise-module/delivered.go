@@ -2,12 +2,11 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,6 +29,7 @@ type delivered struct {
 	Reply    string    `json:"reply"`   // where a view goes
 	View     bool      `json:"view"`    // one came
 	At       time.Time `json:"at"`
+	Made     time.Time `json:"made"` // when the message was, which tells older from newer ones
 }
 
 // deliveredFile names the memory of a promise by a digest: nothing that
@@ -39,15 +39,15 @@ func deliveredFile(state string, j job) string {
 	return filepath.Join(state, "delivered", hex.EncodeToString(sum[:16])+".json")
 }
 
-// memory is the file's bytes for a delivery of the job at that time, answered
-// with a view or without.
-func (j job) memory(at time.Time, view bool) ([]byte, error) {
+// memory is the file's bytes for a delivery of the job; of last count the times,
+// and whether a view came.
+func (j job) memory(last delivered) ([]byte, error) {
 	sum, err := contentDigest(j.content)
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(delivered{Promiser: j.promiser, Schema: j.schema.ID, Version: j.schema.Version,
-		To: j.endpoints(), Key: j.to.key, Signed: j.sign, Content: sum, Reply: j.replyFile, View: view, At: at})
+	return json.Marshal(delivered{Promiser: j.promiser, Schema: j.schema.ID, Version: j.schema.Version, To: j.endpoints(), Key: j.to.key,
+		Signed: j.sign, Content: sum, Reply: j.replyFile, View: last.View, Made: last.Made, At: last.At})
 }
 
 // holds tells whether the listener holds what the job would send, by what
@@ -63,7 +63,7 @@ func holds(state string, j job, now time.Time) (since time.Time, held bool) {
 	if json.Unmarshal(data, &last) != nil {
 		return time.Time{}, false
 	}
-	want, err := j.memory(last.At, last.View)
+	want, err := j.memory(last)
 	if err != nil || !bytes.Equal(data, want) {
 		return time.Time{}, false
 	}
@@ -74,24 +74,34 @@ func holds(state string, j job, now time.Time) (since time.Time, held bool) {
 	return last.At, age >= 0 && age < j.refresh
 }
 
-// remember notes a delivery.
-func remember(state string, j job, view bool, now time.Time) error {
-	data, err := j.memory(now.UTC(), view)
+// remember notes the delivery of a message that was made at that time, unless
+// a newer one is noted: of several that arrive late the newest counts, as at the
+// listener. A note from the future, by a clock that was set back, counts for
+// nothing.
+func (m *messages) remember(ctx context.Context, j job, view bool, made time.Time) error {
+	state, now := m.work.state(), m.now()
+	file := deliveredFile(state, j)
+	unlock, err := lock(ctx, filepath.Join(state, "delivered.lock"))
 	if err != nil {
 		return err
 	}
-	return writeDurably(deliveredFile(state, j), data)
-}
-
-// forget drops what was noted of another promise of this name, which the
-// listener no longer holds. The folder is not synced: should the note come back
-// after a power failure, refresh ends it.
-func forget(state string, j job) error {
-	err := os.Remove(deliveredFile(state, j))
-	if errors.Is(err, fs.ErrNotExist) {
+	defer unlock()
+	var last delivered
+	if data, err := os.ReadFile(file); err == nil && json.Unmarshal(data, &last) == nil && last.Made.After(made) && !last.Made.After(now) {
 		return nil
 	}
-	return err
+	data, err := j.memory(delivered{View: view, Made: made.UTC(), At: now.UTC()})
+	if err != nil {
+		return err
+	}
+	return writeDurably(file, data)
+}
+
+// forget drops what was noted of another message of this promise, which the
+// listener no longer holds, or may not hold. The folder is not synced: should the
+// note come back after a power failure, refresh ends it.
+func forget(state string, j job) error {
+	return removeFile(deliveredFile(state, j))
 }
 
 // contentDigest compares content by value: order of keys and spacing do not

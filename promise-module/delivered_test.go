@@ -18,7 +18,8 @@ func noted(t *testing.T, attributes map[string]string, at time.Time) (*messages,
 	t.Helper()
 	m := newNode(t)
 	j := mustJob(t, m, attributes)
-	if err := remember(m.work.state(), j, false, at); err != nil {
+	m.now = func() time.Time { return at }
+	if err := m.remember(t.Context(), j, false, at); err != nil {
 		t.Fatal(err)
 	}
 	return m, j
@@ -136,7 +137,7 @@ func TestADamagedMemoryHoldsNothing(t *testing.T) {
 func TestAViewThatIsGoneIsAskedForAgain(t *testing.T) {
 	m := newNode(t)
 	j := mustJob(t, m, nil)
-	if _, err := m.settle(t.Context(), j, answerWithView().receipt.View); err != nil {
+	if _, err := m.settle(t.Context(), j, answerWithView().receipt.View, m.now()); err != nil {
 		t.Fatal(err)
 	}
 	if _, held := m.holds(j); !held {

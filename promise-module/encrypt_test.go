@@ -83,9 +83,9 @@ func TestWhatWaitsIsEncryptedWhenItTravels(t *testing.T) {
 		t.Fatal("it must wait")
 	}
 	endpoint, opened := listenEncrypted(t, m, stored)
-	mustWrite(t, files[0], []byte(strings.Replace(mustRead(t, files[0]), "tcp://127.0.0.1:1", endpoint, 1)))
+	redirect(t, files[0], endpoint)
 	next := nextRun(t, m)
-	next.resendWaiting()
+	next.takeUpBacklog(usualSettings)
 	if logs := next.Terminate(t.Context()); len(opened) != 1 || len(outboxFiles(t, m)) != 0 {
 		t.Errorf("%d were opened, %+v", len(opened), logs)
 	}

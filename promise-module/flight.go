@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/webhuis/cfengine-messages/message"
 	"github.com/webhuis/cfengine-messages/promise"
@@ -13,26 +14,72 @@ import (
 // flights are the deliveries that go on while the agent's run does. Each is
 // in the outbox until its receipt is there, so nothing hangs on this process.
 type flights struct {
-	ctx    context.Context // ends when the module does
+	ctx    context.Context // ends when the module does, or its time for messages
 	cancel context.CancelFunc
 	going  sync.WaitGroup
 	turns  chan struct{} // bounds how many are under way
-	resend sync.Once
+	takeUp sync.Once     // what earlier runs left
+	tidy   sync.Once
 
-	held map[string]bool // what waits or is under way, by contentKey; of the promises' goroutine
+	mu     sync.Mutex
+	newest map[string]*item // of each promise that has messages in the outbox
+	tried  map[string]error // in vain in this run, by the entry's name
+	took   map[string]bool  // whether a target took anything that waited
+	left   int              // wait, and were not tried
+	logs   []promise.Log    // what is to be told at the end
+	late   []string         // what nobody took in this run, told in one line
+}
 
-	mu   sync.Mutex
-	logs []promise.Log // what is to be told at the end
-	late []string      // what nobody took in this run, told in one line
+// item is a message of the outbox as this run knows it. Whoever takes it sends
+// it, and closes landed when it is known what came of that.
+type item struct {
+	entry
+	taken  bool // guarded by flights.mu
+	landed chan struct{}
+	came   arrival
+}
+
+// arrival is what became of a waiting message.
+type arrival struct {
+	promiser string
+	id       string
+	answer   answer
+	newView  bool
+	aside    error // it was delivered, but something on this node failed
+	err      error // not delivered: it waits on
 }
 
 // maxFlights bounds the deliveries under way at once.
 const maxFlights = 64
 
 func newFlights() *flights {
-	f := &flights{turns: make(chan struct{}, maxFlights), held: map[string]bool{}}
+	f := &flights{turns: make(chan struct{}, maxFlights), newest: map[string]*item{}, tried: map[string]error{}, took: map[string]bool{}}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	return f
+}
+
+// item makes the item of an entry, the newest of its promise so far.
+func (f *flights) item(e entry) *item {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	it := &item{entry: e, landed: make(chan struct{})}
+	f.newest[e.promise] = it
+	return it
+}
+
+func (f *flights) ofPromise(promise string) *item {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.newest[promise]
+}
+
+// take tells whether the caller is the first to take the item.
+func (f *flights) take(it *item) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	first := !it.taken
+	it.taken = true
+	return first
 }
 
 func (f *flights) tell(l promise.Log) {
@@ -41,11 +88,14 @@ func (f *flights) tell(l promise.Log) {
 	f.logs = append(f.logs, l)
 }
 
-// wait notes a message that nobody took in this run.
-func (f *flights) wait(j job, p parcel, why error) {
+// inVain notes a message that nobody took in this run.
+func (f *flights) inVain(e entry, text string, why error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.late = append(f.late, fmt.Sprintf("Message %s (%s) waits in the outbox for the next run: %v", j.promiser, p.id, why))
+	f.tried[e.name] = why
+	if text != "" {
+		f.late = append(f.late, text)
+	}
 }
 
 // told is what the end of the run tells: after a week without a hub the
@@ -53,122 +103,112 @@ func (f *flights) wait(j job, p parcel, why error) {
 func (f *flights) told() []promise.Log {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if n := len(f.late); n == 1 {
+	others := max(len(f.late)-1, 0) + f.left
+	switch {
+	case len(f.late) > 0 && others > 0:
+		return append(f.logs, promise.Warning(fmt.Sprintf("%s. So do %d others", f.late[0], others)))
+	case len(f.late) > 0:
 		return append(f.logs, promise.Warning(f.late[0]))
-	} else if n > 1 {
-		return append(f.logs, promise.Warning(fmt.Sprintf("%s. So do %d others", f.late[0], n-1)))
+	case f.left > 0:
+		return append(f.logs, promise.Warning(fmt.Sprintf("%d messages wait in the outbox for the next run: the time for what waits was over", f.left)))
 	}
 	return f.logs
 }
 
-// contentKey names what a promise says to whom, whatever message carries it.
-func contentKey(j job) string {
-	sum, err := contentDigest(j.content)
-	if err != nil {
-		return "" // checkContent has seen that it is JSON
-	}
-	return deliveredFile("", j) + j.schema.Version + sum
-}
-
 // depart puts a message into the outbox and sends it off; the promise does
 // not wait for more.
-func (m *messages) depart(j job, p parcel) error {
-	w, err := m.keepWaiting(j, p)
+func (m *messages) depart(ctx context.Context, j job, parcels []parcel) error {
+	entries, err := m.putBy(ctx, j, parcels, nil)
 	if err != nil {
-		return fmt.Errorf("put it into the outbox: %w", err)
+		return err
 	}
-	m.flights.held[contentKey(j)] = true
-	m.fly(w, j, p)
+	for _, e := range entries {
+		it := m.flights.item(e)
+		m.flights.take(it)
+		m.flyOff(m.flights.ctx, it, false)
+	}
 	return nil
 }
 
-// resendWaiting takes up what earlier runs left: receipts that came too late
-// for them, and messages that nobody took.
-func (m *messages) resendWaiting() {
-	sweep(m.work.state(), m.now())
-	all, faults := waitingMessages(m.work.state())
-	for _, err := range faults {
-		m.flights.tell(promise.Error("Outbox: " + err.Error()))
-	}
-	for _, w := range all {
-		j, p, err := w.job()
-		switch {
-		case err != nil:
-			m.flights.tell(promise.Error("Outbox: " + err.Error()))
-		case m.now().After(w.ExpiresAt):
-			m.flights.tell(promise.Warning(fmt.Sprintf("Message %s (%s) expired in the outbox and is dropped: it waited since %s",
-				j.promiser, p.id, w.QueuedAt.Format("2006-01-02 15:04:05"))))
-			m.noteDone(w)
-		default:
-			m.flights.held[contentKey(j)] = true
-			m.fly(w, j, p)
-		}
-	}
+// flyOff delivers a taken item in the background.
+func (m *messages) flyOff(ctx context.Context, it *item, once bool) {
+	m.flights.going.Go(func() { m.fly(ctx, it, once) })
 }
 
-// fly delivers in the background.
-func (m *messages) fly(w waiting, j job, p parcel) {
-	m.flights.going.Go(func() {
-		ctx, cancel := j.bounded(m.flights.ctx)
-		defer cancel()
-		select {
-		case m.flights.turns <- struct{}{}:
-			defer func() { <-m.flights.turns }()
-		case <-ctx.Done():
-			return // it waits for the next run
-		}
-		to, err := m.addressed(ctx, j)
-		if err != nil {
-			m.flights.wait(j, p, err)
-			return
-		}
-		p.key, p.recipient = to.key, to.recipient
-		a, err := m.carry(ctx, j, p)
-		m.landed(ctx, w, j, p, a, err)
-	})
+// fly delivers a taken item, when it is its turn, and tells what became of it.
+func (m *messages) fly(ctx context.Context, it *item, once bool) arrival {
+	defer close(it.landed)
+	select {
+	case m.flights.turns <- struct{}{}:
+		defer func() { <-m.flights.turns }()
+	case <-ctx.Done():
+		it.came.err = errRunOver
+		m.flights.leave(1)
+		return it.came
+	}
+	it.came = m.arrive(ctx, it.entry, once)
+	if it.came.err != nil && ctx.Err() != nil {
+		it.came.err = errRunOver
+		m.flights.leave(1)
+		return it.came
+	}
+	m.report(it)
+	return it.came
 }
 
-// landed settles what a delivery came to.
-func (m *messages) landed(ctx context.Context, w waiting, j job, p parcel, a answer, err error) {
-	switch {
-	case err != nil && errors.Is(m.flights.ctx.Err(), context.Canceled):
-		return // the run is over: the next one goes on
-	case err != nil:
-		m.flights.wait(j, p, err)
-	case a.receipt.Status == message.Refused:
-		m.flights.tell(promise.Error(fmt.Sprintf("Message %s (%s) refused by %s: %s", j.promiser, p.id, a.endpoint, a.refusal())))
-		m.noteDone(w)
-	default:
-		if _, err := m.settle(ctx, j, a.receipt.View); err != nil {
-			m.flights.tell(promise.Error(fmt.Sprintf("Message %s was delivered, but %v", j.promiser, err)))
-		}
-		m.flights.tell(promise.Verbose(fmt.Sprintf("Message %s (%s) sent to %s, %s", j.promiser, p.id, a.endpoint, a.standing())))
-		m.noteDone(w)
-	}
-}
-
-func (m *messages) noteDone(w waiting) {
-	if err := w.done(); err != nil {
-		m.flights.tell(promise.Error("Outbox: " + err.Error()))
-	}
+// leave counts messages that wait and were not tried to the end.
+func (f *flights) leave(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.left += n
 }
 
 // Terminate is the end of the agent's run: what is under way has the rest of
-// its bound, and what was handed over leaves this process.
-func (m *messages) Terminate(context.Context) []promise.Log {
+// its bound and of the run's time, and what was handed over leaves this process.
+func (m *messages) Terminate(ctx context.Context) []promise.Log {
+	over := time.AfterFunc(m.runLeft(), m.flights.cancel)
 	m.flights.going.Wait() // each flight is bounded
+	over.Stop()
 	if err := m.sequence.giveBack(); err != nil {
 		m.flights.tell(promise.Verbose("The counters' leases stay open: " + err.Error()))
 	}
-	if err := m.client.Close(); err != nil {
+	if err := m.client.CloseWithin(min(max(m.runLeft(), minLinger), maxLinger)); err != nil {
 		m.flights.tell(promise.Error("Handed over, and not taken in time: " + err.Error()))
+	}
+	if err := m.noteRun(ctx); err != nil {
+		m.flights.tell(promise.Error("Outbox: " + err.Error()))
 	}
 	return m.flights.told()
 }
+
+// Bounds of how long the end of the run hands over what was taken by libzmq.
+const (
+	minLinger = 200 * time.Millisecond
+	maxLinger = 2 * time.Second
+)
 
 // land ends what still goes on when the agent is gone without a word.
 func (m *messages) land() error {
 	m.flights.cancel()
 	m.flights.going.Wait()
 	return errors.Join(m.sequence.giveBack(), m.client.Close())
+}
+
+// report tells what became of a message that no promise waits for.
+func (m *messages) report(it *item) {
+	name := fmt.Sprintf("Message %s (%s)", it.came.promiser, it.came.id)
+	switch came := it.came; {
+	case errors.Is(came.err, errTaken): // who has it tells
+	case came.err != nil && came.id == "":
+		m.flights.tell(promise.Error("Outbox: " + came.err.Error()))
+	case came.err != nil:
+		m.flights.inVain(it.entry, fmt.Sprintf("%s waits in the outbox for the next run: %v", name, came.err), came.err)
+	case came.answer.receipt.Status == message.Refused:
+		m.flights.tell(promise.Error(fmt.Sprintf("%s refused by %s: %s", name, came.answer.endpoint, came.answer.refusal())))
+	default:
+		m.flights.tell(promise.Verbose(fmt.Sprintf("%s sent to %s, %s", name, came.answer.endpoint, came.answer.standing())))
+	}
+	if it.came.aside != nil {
+		m.flights.tell(promise.Error(fmt.Sprintf("%s was delivered, but %v", name, it.came.aside)))
+	}
 }

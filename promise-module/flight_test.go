@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -66,7 +67,7 @@ func TestTheNextRunSettlesWhatTheLastLeft(t *testing.T) {
 		t.Fatal("without a receipt it must wait")
 	}
 	next := nextRun(t, m)
-	next.resendWaiting()
+	next.takeUpBacklog(usualSettings)
 	next.Terminate(t.Context())
 	if files := outboxFiles(t, m); len(files) != 0 {
 		t.Errorf("still in the outbox: %v", files)
@@ -92,7 +93,7 @@ func TestWhatWaitsTooLongIsDroppedAndTold(t *testing.T) {
 	m.Terminate(t.Context())
 	next := nextRun(t, m)
 	next.now = func() time.Time { return m.now().Add(61 * time.Minute) }
-	next.resendWaiting()
+	next.takeUpBacklog(usualSettings)
 	logs := next.Terminate(t.Context())
 	if len(logs) != 1 || len(outboxFiles(t, m)) != 0 {
 		t.Errorf("%+v, %v", logs, outboxFiles(t, m))
@@ -103,37 +104,53 @@ func TestWhatWaitsTooLongIsDroppedAndTold(t *testing.T) {
 func TestADamagedFileHoldsUpNothing(t *testing.T) {
 	m := newNode(t)
 	endpoint, asked := storing(t)
-	m.Evaluate(t.Context(), anAsync("tcp://127.0.0.1:1"))
-	m.Terminate(t.Context())
-	file := outboxFiles(t, m)[0]
-	for name, damage := range map[string]string{"0-empty.json": "", "0-cut.json": mustRead(t, file)[:100],
-		"0-frame.json": strings.Replace(mustRead(t, file), `"frame":"`, `"frame":"!`, 1)} {
-		mustWrite(t, filepath.Join(filepath.Dir(file), name), []byte(damage))
+	j := mustJob(t, m, map[string]string{"to": quoted(endpoint), "repeat": `"always"`})
+	parcels, err := m.pack(t.Context(), j)
+	if err != nil {
+		t.Fatal(err)
 	}
-	mustWrite(t, file, []byte(strings.Replace(mustRead(t, file), "tcp://127.0.0.1:1", endpoint, 1)))
+	whole, err := newWaiting(j, parcels[0], m.now(), nil).encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	good, err := m.keepWaiting(j, parcels, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.priority = 0
+	for what, damage := range map[string][]byte{"empty": nil, "cut": whole[:100], "not told": whole[:len(whole)-66], "flipped": flip(whole, 70), "digest": flip(whole, len(whole)-5)} {
+		if err := os.WriteFile(newEntry(j, m.now()).file(m.work.state()), damage, 0o600); err != nil {
+			t.Fatal(what, err)
+		}
+	}
+	mustWrite(t, filepath.Join(outboxFolder(m.work.state()), "notes.json"), nil)
 	next := nextRun(t, m)
-	next.resendWaiting()
+	next.takeUpBacklog(usualSettings)
 	logs := next.Terminate(t.Context())
-	if asked.Load() != 1 || len(logs) != 4 {
+	if asked.Load() != 1 || len(logs) != 7 { // five damaged, one no message, one verbose line
 		t.Errorf("asked %d times, told %+v", asked.Load(), logs)
 	}
-	if _, err := os.Stat(file); err == nil {
+	if _, err := os.Stat(good[0].file(m.work.state())); err == nil {
 		t.Error("what was delivered is still there")
 	}
 }
 
-// Another agent of this host may settle a message between the look at the
-// folder and the look at the file: that is nothing to be told.
-func TestAMessageThatIsSettledMeanwhileIsNoFault(t *testing.T) {
-	m := newNode(t)
-	file := filepath.Join(outboxFolder(m.work.state()), "2-gone.json")
-	mustWrite(t, file, nil)
-	if err := errors.Join(os.Remove(file), os.Symlink("nowhere", file)); err != nil {
+// redirect changes where a waiting message goes.
+func redirect(t *testing.T, file, endpoint string) {
+	t.Helper()
+	w, err := decodeWaiting([]byte(mustRead(t, file)))
+	w.To = []string{endpoint}
+	data, err2 := w.encode()
+	if err := errors.Join(err, err2); err != nil {
 		t.Fatal(err)
 	}
-	if all, faults := waitingMessages(m.work.state()); len(all)+len(faults) > 0 {
-		t.Errorf("%+v, %v", all, faults)
-	}
+	mustWrite(t, file, data)
+}
+
+func flip(data []byte, at int) []byte {
+	data = bytes.Clone(data)
+	data[at] ^= 4
+	return data
 }
 
 func TestADryRunTakesNothingUp(t *testing.T) {
@@ -152,8 +169,8 @@ func TestADryRunTakesNothingUp(t *testing.T) {
 	}
 }
 
-// While nobody listens, a promise that is to be sent once per change is queued
-// once, and the end of the run tells of it in one line.
+// While nobody listens, of a promise that is to be sent once per change the last
+// message alone waits, and the end of the run tells of it in one line.
 func TestUnderChangedOneMessageWaits(t *testing.T) {
 	m := newNode(t)
 	p := anAsync("tcp://127.0.0.1:1")
@@ -162,7 +179,6 @@ func TestUnderChangedOneMessageWaits(t *testing.T) {
 	other.Attributes["repeat"], other.Attributes["content"] = json.RawMessage(`"changed"`), json.RawMessage(`{"uqhost":"other"}`)
 	for run := range 3 {
 		m = nextRun(t, m)
-		m.flights.resend.Do(m.resendWaiting)
 		for range 2 {
 			if o := evaluateHere(t, m, p); !strings.Contains(o, "on its way") {
 				t.Errorf("run %d: %s", run, o)
@@ -172,7 +188,7 @@ func TestUnderChangedOneMessageWaits(t *testing.T) {
 		if logs := m.Terminate(t.Context()); len(logs) != 1 {
 			t.Errorf("run %d tells %+v", run, logs)
 		}
-		if files := outboxFiles(t, m); len(files) != 2 {
+		if files := outboxFiles(t, m); len(files) != 1 {
 			t.Errorf("run %d: %d messages wait", run, len(files))
 		}
 	}

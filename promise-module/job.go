@@ -17,6 +17,7 @@ import (
 // keep it, and nothing sent yet.
 type job struct {
 	attributes
+	settings
 	promiser     string
 	schema       *schemas.Schema
 	ownReplyFile bool   // the promise names it
@@ -45,7 +46,7 @@ const defaultsFile = "messages.json"
 // messages.json, schema, content and endpoints. All faults are told at once.
 func (m *messages) newJob(p promise.Promise) (job, error) {
 	a := tableDefaults()
-	defaults, err := m.defaults()
+	defaults, settings, err := m.defaults()
 	if err != nil {
 		return job{}, err
 	}
@@ -55,7 +56,7 @@ func (m *messages) newJob(p promise.Promise) (job, error) {
 	if err := a.set(p); err != nil {
 		return job{}, err
 	}
-	j := job{attributes: a, promiser: p.Promiser}
+	j := job{attributes: a, settings: settings, promiser: p.Promiser}
 	return j, errors.Join(m.findSchema(&j), j.checkContent(), m.complete(&j))
 }
 
@@ -79,6 +80,9 @@ func (m *messages) findSchema(j *job) error {
 	}
 	if j.repeat == "" {
 		j.repeat = usual.Repeat
+	}
+	if j.pattern == patternAsync && !j.outbox {
+		j.pattern = patternRequest // its receipts are collected by means of the outbox
 	}
 	return nil
 }

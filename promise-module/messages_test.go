@@ -113,7 +113,7 @@ func TestABareContainerNeedsNoKey(t *testing.T) {
 	if want := `{"host":{"message_id":"poc-1","content":` + someContent + `,"version":"1.0"}}`; got.Load() != want {
 		t.Errorf("sent %v", got.Load())
 	}
-	if files := filesBelow(t, m.work.state()); len(files) != 2 {
+	if files := filesBelow(t, m.work.state()); len(files) != 3 {
 		t.Errorf("a bare container is not counted; there is %v", files)
 	}
 	h = evaluate(t, m, aPromise(map[string]string{"to": quoted(endpoint)}))

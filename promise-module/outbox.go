@@ -2,138 +2,147 @@ package main
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
-
-	"github.com/webhuis/cfengine-messages/message"
-	"github.com/webhuis/cfengine-messages/schemas"
 )
 
-// waiting is one message of the outbox: what was promised, and not yet known
-// to be at the listener. It is a file, so the folder is the queue.
-type waiting struct {
-	Promiser  string        `json:"promiser"`
-	Pattern   string        `json:"pattern"`
-	To        []string      `json:"to"`
-	Key       string        `json:"key,omitempty"`
-	Timeout   time.Duration `json:"timeout"`
-	Retries   int           `json:"retries"`
-	Repeat    string        `json:"repeat"`
-	Sign      bool          `json:"sign"`
-	EncryptTo string        `json:"encrypt_to,omitempty"`
-	Priority  int           `json:"priority"`
-	ReplyFile string        `json:"reply_file"`
-	Provide   bool          `json:"provide,omitempty"`
-	QueuedAt  time.Time     `json:"queued_at"`
-	ExpiresAt time.Time     `json:"expires_at"`
-	Frame     string        `json:"frame"` // the envelope, or the bare container; it is encrypted when it travels
-
-	file string
-}
-
-// outboxFolder holds the files; their names sort as they are to be sent, by
-// priority and then by age.
+// outboxFolder holds a file for each message that is promised and not known to
+// be at its listener: the folder is the queue.
 func outboxFolder(state string) string { return filepath.Join(state, "outbox") }
 
-// keepWaiting puts a parcel on disk before anything is said about it.
-func (m *messages) keepWaiting(j job, p parcel) (waiting, error) {
-	now := m.now().UTC()
-	w := waiting{
-		Promiser: j.promiser, Pattern: j.pattern, To: j.endpoints(), Key: j.to.key, Timeout: j.timeout, Retries: j.retries,
-		Repeat: j.repeat, Sign: j.sign, EncryptTo: j.encryptTo, Priority: j.priority, ReplyFile: j.replyFile, Provide: j.provide, QueuedAt: now, ExpiresAt: now.Add(j.expires), Frame: string(p.frame),
-	}
-	var unique [8]byte
-	rand.Read(unique[:])
-	name := fmt.Sprintf("%d-%016x-%s.json", j.priority, now.UnixNano(), hex.EncodeToString(unique[:]))
-	w.file = filepath.Join(outboxFolder(m.work.state()), name)
-	data, err := json.Marshal(w)
-	if err != nil {
-		return w, err
-	}
-	return w, writeDurably(w.file, data)
+// entry is the place of a message in the outbox, which is its file's name: in
+// the order of the names messages are sent, and what is asked of all of them is
+// answered without reading one.
+type entry struct {
+	name     string
+	priority int
+	queued   time.Time
+	expires  time.Time // from then on it is dropped
+	target   string    // who shall have it: endpoints and key, as a digest
+	promise  string    // of which promise it is, as a digest
 }
 
-// done takes a message out of the outbox. The folder is not synced: what
-// comes back after a power failure is sent again, and stored once.
-func (w waiting) done() error {
-	err := os.Remove(w.file)
+// newEntry makes a place that nobody has.
+func newEntry(j job, now time.Time) entry {
+	var unique [4]byte
+	rand.Read(unique[:])
+	target := digestOf(append([]string{j.to.key}, j.endpoints()...)...)
+	e, _ := parseEntry(fmt.Sprintf("%d-%016x-%010x-%s-%s-%s%s", j.priority, max(now.UnixNano(), 0), now.Add(j.expires).Unix(),
+		target, j.identity(), hex.EncodeToString(unique[:]), entrySuffix))
+	return e
+}
+
+const entrySuffix = ".json"
+
+// identity names the promise whatever it says at the moment.
+func (j job) identity() string {
+	return digestOf(append([]string{j.promiser, j.schema.ID}, j.endpoints()...)...)
+}
+
+// digestOf names several texts as one, in 24 hexadecimal digits.
+func digestOf(texts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(texts, "\x00")))
+	return hex.EncodeToString(sum[:12])
+}
+
+func (e entry) file(state string) string { return filepath.Join(outboxFolder(state), e.name) }
+
+func parseEntry(name string) (e entry, ok bool) {
+	parts := strings.Split(strings.TrimSuffix(name, entrySuffix), "-")
+	if len(parts) != 6 || !strings.HasSuffix(name, entrySuffix) {
+		return e, false
+	}
+	var numbers [3]int64
+	for i := range numbers {
+		n, err := strconv.ParseInt(parts[i], 16, 64)
+		if err != nil {
+			return e, false
+		}
+		numbers[i] = n
+	}
+	return entry{name: name, priority: int(numbers[0]), queued: time.Unix(0, numbers[1]).UTC(),
+		expires: time.Unix(numbers[2], 0).UTC(), target: parts[3], promise: parts[4]}, true
+}
+
+// outboxEntries are the messages that wait, the most urgent first, and the
+// names of files that are none.
+func outboxEntries(state string) (all []entry, strange []string, err error) {
+	files, err := os.ReadDir(outboxFolder(state)) // sorted by name
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // another agent of this host settled it
+		return nil, nil, nil
+	}
+	for _, f := range files {
+		if e, ok := parseEntry(f.Name()); ok {
+			all = append(all, e)
+		} else if !strings.HasPrefix(f.Name(), ".") { // else it is being written
+			strange = append(strange, f.Name())
+		}
+	}
+	return all, strange, err
+}
+
+// keepWaiting puts messages on disk, in their order, and returns when they are
+// there; none is there when it fails. The folder is synced once.
+func (m *messages) keepWaiting(j job, parcels []parcel, why error) ([]entry, error) {
+	state, now := m.work.state(), m.now().UTC()
+	var kept []entry
+	err := makeFolder(outboxFolder(state))
+	for i, p := range parcels {
+		var data []byte
+		if err == nil {
+			data, err = newWaiting(j, p, now, why).encode()
+		}
+		e := newEntry(j, now.Add(time.Duration(i))) // a nanosecond apart: in this order
+		if err == nil {
+			err = replaceFile(e.file(state), data)
+		}
+		if err != nil {
+			break
+		}
+		kept = append(kept, e)
+	}
+	if err == nil {
+		err = syncFolder(outboxFolder(state))
+	}
+	if err != nil {
+		for _, e := range kept {
+			_ = os.Remove(e.file(state)) // the promise says that nothing waits
+		}
+		return nil, fmt.Errorf("put it into the outbox: %w", err)
+	}
+	return kept, nil
+}
+
+// supersede drops what waits of a promise that says something else since. What
+// comes back after a power failure is sent, and the listener knows it for older.
+func (m *messages) supersede(j job, newer ...entry) error {
+	all, _, err := outboxEntries(m.work.state())
+	promise := j.identity()
+	for _, e := range all {
+		if e.promise != promise || slices.Contains(newer, e) {
+			continue
+		}
+		// What was to be sent always is not replaced: each says something of its own.
+		if w, failed := readWaiting(e.file(m.work.state())); failed == nil && w.Repeat == repeatChanged {
+			err = errors.Join(err, removeFile(e.file(m.work.state())))
+		}
 	}
 	return err
 }
 
-// maxResent bounds how many waiting messages a run takes up.
-const maxResent = 1000
-
-// waitingMessages reads the outbox, the most urgent first. A file that cannot
-// be read is told and passed over: it holds up nothing.
-func waitingMessages(state string) (all []waiting, faults []error) {
-	folder := outboxFolder(state)
-	entries, err := os.ReadDir(folder)
+func removeFile(file string) error {
+	err := os.Remove(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil
 	}
-	if err != nil {
-		return nil, []error{err}
-	}
-	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
-	for _, e := range entries {
-		if !strings.HasSuffix(e.Name(), ".json") || len(all) == maxResent {
-			continue
-		}
-		w, err := readWaiting(filepath.Join(folder, e.Name()))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // another agent of this host settled it
-		}
-		if err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		all = append(all, w)
-	}
-	return all, faults
-}
-
-func readWaiting(file string) (waiting, error) {
-	w := waiting{file: file}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return w, err
-	}
-	if err := json.Unmarshal(data, &w); err != nil {
-		return w, fmt.Errorf("%s is damaged (%w): look at it, and remove it", file, err)
-	}
-	return w, nil
-}
-
-// job makes the promise's job anew from what was kept, with its parcel.
-func (w waiting) job() (job, parcel, error) {
-	p := parcel{frame: []byte(w.Frame)}
-	payload := p.frame
-	if !message.IsBare(p.frame) {
-		var err error
-		if payload, err = message.Payload(p.frame); err != nil {
-			return job{}, p, fmt.Errorf("%s is damaged: %w", w.file, err)
-		}
-	}
-	c, err := message.Decode(payload, receiptLimits)
-	if err != nil {
-		return job{}, p, fmt.Errorf("%s is damaged: %w", w.file, err)
-	}
-	p.id = c.MessageID
-	a := tableDefaults()
-	a.content, a.pattern, a.timeout, a.retries, a.repeat, a.sign, a.replyFile, a.provide =
-		c.Content, w.Pattern, w.Timeout, w.Retries, w.Repeat, w.Sign, w.ReplyFile, w.Provide
-	a.encryptTo = w.EncryptTo
-	a.to = target{endpoints: w.To, key: w.Key}
-	return job{attributes: a, promiser: w.Promiser, schema: &schemas.Schema{ID: c.Schema, Version: c.Version}}, p, nil
+	return err
 }

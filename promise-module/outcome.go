@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -23,10 +24,10 @@ func (j job) class(state string) string {
 // message.
 func (j job) outcome(s sent) promise.Outcome {
 	switch {
-	case s.err != nil && s.done > 0:
-		return promise.NotKept(fmt.Sprintf("Message %s: %d of %d were handed over, then: %v. The next run sends all of them anew", j.promiser, s.done, s.of, s.err))
+	case s.held:
+		return promise.Kept().WithClasses(j.class("kept")).With(promise.Verbose(fmt.Sprintf("Message %s: another agent of this host delivered it", j.promiser)))
 	case s.err != nil:
-		return promise.NotKept(fmt.Sprintf("Message %s not delivered: %v. Nothing waits on this host: the next run sends it anew", j.promiser, s.err))
+		return j.failed(s)
 	case s.queued:
 		return promise.Repaired(fmt.Sprintf("Message %s on its way to %s: its receipt is awaited while the run goes on, and in the next one",
 			j.promiser, strings.Join(j.endpoints(), " or "))).WithClasses(j.class("queued"))
@@ -35,6 +36,23 @@ func (j job) outcome(s sent) promise.Outcome {
 			j.promiser, s.id, s.answer.endpoint, s.answer.refusal())).WithClasses(j.class("refused"))
 	}
 	return j.delivered(s)
+}
+
+// failed says why a message is not delivered, and what becomes of it.
+func (j job) failed(s sent) promise.Outcome {
+	text := fmt.Sprintf("Message %s not delivered: %v", j.promiser, s.err)
+	if s.done > 0 {
+		text = fmt.Sprintf("Message %s: %d of %d were handed over, then: %v", j.promiser, s.done, s.of, s.err)
+	}
+	switch {
+	case s.waits == 1:
+		return promise.NotKept(text + ". It waits in the outbox").WithClasses(j.class("queued"))
+	case s.waits > 1:
+		return promise.NotKept(fmt.Sprintf("%s. %d wait in the outbox", text, s.waits)).WithClasses(j.class("queued"))
+	case s.unkept != nil && !errors.Is(s.unkept, errNoOutbox):
+		text += fmt.Sprintf("; and %v", s.unkept)
+	}
+	return promise.NotKept(text + ". Nothing waits on this host: the next run sends it anew")
 }
 
 func (j job) delivered(s sent) promise.Outcome {

@@ -31,6 +31,9 @@ type shownReceipt struct {
 }
 
 func printSent(out io.Writer, j job, s sent, asJSON bool) error {
+	if s.err != nil && s.waits > 0 {
+		return fmt.Errorf("not delivered: %w; it waits in the outbox", s.err)
+	}
 	if s.err != nil {
 		return fmt.Errorf("not delivered: %w", s.err)
 	}

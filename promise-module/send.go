@@ -54,7 +54,8 @@ func (m *messages) jobByHand(given map[string]json.RawMessage) (job, error) {
 
 // parseSend turns the words of the command line into attributes.
 func parseSend(args []string, in io.Reader) (given map[string]json.RawMessage, asJSON bool, err error) {
-	given = map[string]json.RawMessage{"repeat": json.RawMessage(`"always"`)}
+	// A person sees what failed, and sends again or not.
+	given = map[string]json.RawMessage{"repeat": json.RawMessage(`"always"`), "outbox": json.RawMessage(`"false"`)}
 	var endpoints []string
 	for len(args) > 0 {
 		var name, value string

@@ -35,6 +35,10 @@ func TestTheCommandLineOfSend(t *testing.T) {
 	} {
 		given, asJSON, err := parseSend(strings.Fields(c.line), strings.NewReader("from stdin"))
 		got := map[string]string{}
+		if string(given["outbox"]) != `"false"` {
+			t.Errorf("%s: outbox is %s", c.line, given["outbox"])
+		}
+		delete(given, "outbox")
 		for name, raw := range given {
 			got[name] = string(raw)
 		}
@@ -160,7 +164,7 @@ func TestAMessageByHandIsThePromises(t *testing.T) {
 	if _, held := m.holds(byHand); held || byHand.repeat != repeatAlways {
 		t.Error("by hand is not always sent")
 	}
-	if err := remember(m.work.state(), byHand, false, m.now()); err != nil {
+	if err := m.remember(t.Context(), byHand, false, m.now()); err != nil {
 		t.Fatal(err)
 	}
 	if _, held := m.holds(mustJob(t, m, nil)); !held {

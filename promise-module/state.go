@@ -22,6 +22,15 @@ func writeDurably(file string, data []byte) error {
 	if err := makeFolder(folder); err != nil {
 		return err
 	}
+	if err := replaceFile(file, data); err != nil {
+		return err
+	}
+	return syncFolder(folder)
+}
+
+// replaceFile is writeDurably without the folder, which several files share.
+func replaceFile(file string, data []byte) error {
+	folder := filepath.Dir(file)
 	// Not renameio.WriteFile, which keeps the mode of the old file.
 	f, err := renameio.NewPendingFile(file, renameio.WithTempDir(folder), renameio.WithStaticPermissions(0o600))
 	if err != nil {
@@ -34,7 +43,7 @@ func writeDurably(file string, data []byte) error {
 	if err != nil {
 		return errors.Join(err, f.Cleanup())
 	}
-	return syncFolder(folder)
+	return nil
 }
 
 // makeFolder makes a folder and those above it, each on disk before what will
@@ -64,8 +73,11 @@ func sweep(state string, now time.Time) {
 	for _, folder := range []string{state, outboxFolder(state), filepath.Join(state, "delivered"), filepath.Join(state, "views")} {
 		entries, _ := os.ReadDir(folder)
 		for _, e := range entries {
+			if !strings.HasPrefix(e.Name(), ".") {
+				continue // there may be thousands
+			}
 			info, err := e.Info()
-			if err == nil && info.Mode().IsRegular() && strings.HasPrefix(e.Name(), ".") && now.Sub(info.ModTime()) > tornAfter {
+			if err == nil && info.Mode().IsRegular() && now.Sub(info.ModTime()) > tornAfter {
 				_ = os.Remove(filepath.Join(folder, e.Name()))
 			}
 		}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/webhuis/cfengine-messages/message"
+)
+
+// errRunOver: run_limit is used up.
+var errRunOver = errors.New("the time of this run for messages is over (run_limit in messages.json)")
+
+// arrive delivers one message of the outbox and settles what comes of it. Once
+// means one attempt at each of its endpoints.
+func (m *messages) arrive(ctx context.Context, e entry, once bool) (came arrival) {
+	c, err := claim(m.work.state(), e)
+	if err != nil {
+		came.err = err
+		return came
+	}
+	defer c.letGo()
+	j, p, err := c.job()
+	if err != nil {
+		came.err = fmt.Errorf("%s is damaged: %w", c.path, err)
+		return came
+	}
+	came.promiser, came.id = j.promiser, p.id
+	if once {
+		j.retries = 0
+	}
+	ctx, cancel := j.bounded(ctx)
+	defer cancel()
+	if p, came.err = m.addressedTo(ctx, j, p); came.err != nil {
+		return came
+	}
+	if came.answer, came.err = m.carry(ctx, j, p); came.err == nil {
+		came.newView, came.aside = m.landed(ctx, c, j, came.answer)
+	}
+	return came
+}
+
+// landed takes a message that was answered out of the outbox, and keeps what
+// came back. Of one that its promise superseded meanwhile nothing is noted, and
+// of a refused one only that it was dropped.
+func (m *messages) landed(ctx context.Context, c *claimed, j job, a answer) (newView bool, err error) {
+	if a.receipt.Status == message.Refused {
+		return false, m.dropRefused(ctx, c, a)
+	}
+	there, err := c.done()
+	if err != nil || !there {
+		return false, err
+	}
+	return m.settle(ctx, j, a.receipt.View, c.QueuedAt)
+}
+
+// maxClaimWait bounds the wait between two looks at a message that another agent
+// of this host is sending.
+const maxClaimWait = 20 * time.Millisecond
+
+// arriveSoon is arrive for a promise that waits for it: another agent that is
+// at it is waited for. gone tells that there is nothing left to deliver.
+func (m *messages) arriveSoon(ctx context.Context, it *item) (gone bool) {
+	for {
+		it.came = m.arrive(ctx, it.entry, false)
+		if !errors.Is(it.came.err, errTaken) {
+			return false
+		}
+		if _, err := os.Lstat(it.file(m.work.state())); err != nil {
+			return true
+		}
+		select {
+		case <-time.After(maxClaimWait):
+		case <-ctx.Done():
+			return false
+		}
+	}
+}

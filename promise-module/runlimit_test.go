@@ -1,0 +1,34 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/webhuis/cfengine-messages/promise"
+)
+
+// No run is longer than its limit: what comes after goes into the outbox at once.
+func TestARunHasALimit(t *testing.T) {
+	m := newNode(t)
+	mustWrite(t, m.defaultsFile, []byte(`{"run_limit":2,"timeout":1,"retries":0,"repeat":"always"}`))
+	mute := listen(t, func([]byte) []byte { return nil })
+	var all []promise.Promise
+	for range 6 {
+		all = append(all, aPromise(map[string]string{"to": quoted(mute)}))
+	}
+	all = append(all, aPromise(map[string]string{"to": quoted(mute), "pattern": `"async_request"`, "timeout": `"60"`}))
+	began := time.Now()
+	h, end := runOnce(t, m, all...)
+	if took := time.Since(began); took > 4*time.Second {
+		t.Errorf("the run took %s", took)
+	}
+	if !h[0].has("error", "no answer") || !h[5].has("error", "the time of this run for messages is over (run_limit in messages.json). It waits in the outbox") {
+		t.Error(h)
+	}
+	if h[6].result != "repaired" || !saysLog(end, "1 messages wait in the outbox for the next run") {
+		t.Errorf("%v, %+v", h[6], end)
+	}
+	if n := len(outboxFiles(t, m)); n != 7 {
+		t.Errorf("%d wait", n)
+	}
+}
