@@ -131,16 +131,16 @@ func (t *Truth) step() (int, error) {
 		return 0, err
 	}
 	t.applied(b)
-	if len(b.changes) > 0 {
-		t.options.Changed(b.changes)
-	}
 	return b.messages, nil
 }
 
-// applied says what was passed over, and wakes who waits.
+// applied says what was passed over and what has changed, and wakes who waits.
 func (t *Truth) applied(b *batch) {
 	for _, s := range b.skipped {
 		t.options.Log.Warn("message not in the truth", "position", s.position, "reason", s.reason)
+	}
+	if len(b.changes) > 0 {
+		t.options.Changed(b.changes)
 	}
 	t.advance(b.last, int64(len(b.skipped)))
 }

@@ -46,7 +46,8 @@ type Options struct {
 	Batch    int           // messages in one transaction at most; 100000
 
 	// Changed is told after each transaction what is known otherwise than before;
-	// what was only said again is no change. It must not wait; nil for nobody.
+	// what was only said again is no change. WaitFor returns after it. It must not
+	// wait; nil for nobody.
 	Changed func([]Change)
 }
 

@@ -64,6 +64,19 @@ func (a Audience) Allows(requester hostkey.Digest) bool {
 	return requester != "" && (a.Sender || a.Trusted || slices.Contains(a.Digests, requester))
 }
 
+// Published tells whether a view is published when the truth of a schema in
+// publish_on changes: to whom it is for. One with parameters is not, for nobody
+// is there to give them.
+func (v *View) Published() bool {
+	somebody := v.For.Sender || v.For.Trusted || len(v.For.Digests) > 0
+	return somebody && len(v.PublishOn) > 0 && len(v.Parameters) == 0
+}
+
+// PerHost tells whether hosts may be told different things: the SQL names :sender.
+func (v *View) PerHost() bool {
+	return slices.ContainsFunc(v.Containers, func(c Container) bool { return slices.Contains(c.statement.parameters, sender) })
+}
+
 // Set is all the views there are. It is safe for concurrent use.
 type Set struct{ views map[string]*View }
 

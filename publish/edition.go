@@ -1,0 +1,61 @@
+package publish
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+
+	"github.com/webhuis/cfengine-messages/hostkey"
+	"github.com/webhuis/cfengine-messages/view"
+)
+
+// edition is a published view, and for whom it is to be asked for.
+type edition struct {
+	view  *view.View
+	due   map[hostkey.Digest]bool // hosts whose turn comes; true: told in any case, for they are new
+	order []hostkey.Digest        // of due
+	all   bool                    // the turn of all who subscribe comes again, after that of rest
+	rest  []hostkey.Digest        // those of the round at hand whose turn has not come yet
+	swap  bool                    // the last turn was of due
+
+	stale  bool            // answer is of an older truth
+	answer json.RawMessage // where it is the same for all, while there is something to do
+}
+
+// job is one turn: a view for a host.
+type job struct {
+	*edition
+	host  hostkey.Digest
+	fresh bool // told in any case
+}
+
+func (e *edition) add(host hostkey.Digest, fresh bool) {
+	was, there := e.due[host]
+	if !there {
+		e.order = append(e.order, host)
+	}
+	e.due[host] = was || fresh
+}
+
+// next takes a host whose turn it is: in turns one of due and one of the round, so
+// that neither has to wait for the end of the other.
+func (e *edition) next(wanted map[hostkey.Digest]bool) (job, bool) {
+	if len(e.rest) == 0 && e.all {
+		e.rest, e.all = slices.Collect(maps.Keys(wanted)), false
+	}
+	e.swap = !e.swap
+	switch {
+	case len(e.order) > 0 && (e.swap || len(e.rest) == 0):
+		host := e.order[0]
+		e.order = e.order[1:]
+		fresh := e.due[host]
+		delete(e.due, host)
+		return job{e, host, fresh}, true
+	case len(e.rest) > 0:
+		host := e.rest[0]
+		e.rest = e.rest[1:]
+		return job{e, host, false}, true
+	}
+	e.answer = nil
+	return job{}, false
+}

@@ -1,0 +1,166 @@
+package publish
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/webhuis/cfengine-messages/hostkey"
+	"github.com/webhuis/cfengine-messages/message"
+	"github.com/webhuis/cfengine-messages/view"
+)
+
+const (
+	// restShare is how many times as long as an answer took the rest after it is, so
+	// that many answers take a quarter of one processor.
+	restShare   = 3
+	longestRest = time.Second
+	// sendTime bounds the hand-over of a publication, which waits for no subscriber.
+	sendTime = 5 * time.Second
+	// overhead is what a publication has around its view's data, and more.
+	overhead = 1 << 10
+)
+
+// run does one job after another, until Close.
+func (p *Publisher) run(send Send) {
+	for p.ctx.Err() == nil {
+		j, ok := p.next()
+		if !ok {
+			select {
+			case <-p.woken:
+			case <-p.ctx.Done():
+			}
+			continue
+		}
+		began := time.Now()
+		if err := p.publish(j, send); err != nil && p.ctx.Err() == nil {
+			p.tell(j, err)
+		}
+		p.rest(min(longestRest, restShare*time.Since(began)))
+	}
+}
+
+func (p *Publisher) rest(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-p.ctx.Done():
+	}
+}
+
+// next finds the job whose turn it is: views take turns.
+func (p *Publisher) next() (job, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range p.editions {
+		at := (p.last + 1 + i) % len(p.editions)
+		e := p.editions[at]
+		if j, ok := e.next(p.wanted[e.view.Name]); ok {
+			p.last = at
+			return j, true
+		}
+	}
+	p.idle = true
+	return job{}, false
+}
+
+// publish tells a host what its view says, where it may know and does not yet. Who
+// is not trusted, or not meant, is passed over as if it had not subscribed.
+func (p *Publisher) publish(j job, send Send) error {
+	key, trusted := p.options.Keys(j.host)
+	if !trusted || !j.view.For.Allows(j.host) {
+		return nil
+	}
+	now := p.options.Now()
+	data, err := p.ask(j)
+	if err != nil {
+		return err
+	}
+	is := digest(sha256.Sum256(data))
+	was, err := p.memory.last(j.view.Name, j.host)
+	if err != nil {
+		return err
+	}
+	if is == was && !j.fresh {
+		return nil
+	}
+	publication := message.Publication{View: message.View{Name: j.view.Name, Data: data}, For: j.host, MadeAt: now}
+	frame, err := p.frame(publication, key)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(p.ctx, sendTime)
+	defer cancel()
+	if err := send(ctx, publication.Topic(), frame); err != nil {
+		return err
+	}
+	return p.memory.told(j.view.Name, j.host, is, now)
+}
+
+// frame is a publication as only its host can read it.
+func (p *Publisher) frame(publication message.Publication, key *hostkey.PublicKey) ([]byte, error) {
+	c := publication.Container()
+	if err := message.CheckJSON(c.Content, p.options.Limits); err != nil {
+		return nil, fmt.Errorf("no listener of these limits would take it: %w", err)
+	}
+	envelope, err := p.options.Seal(c, publication.For)
+	if err != nil {
+		return nil, err
+	}
+	return message.Encrypt(envelope, key)
+}
+
+// ask gives what the view says to the host now. What is the same for all hosts is
+// asked for once.
+func (p *Publisher) ask(j job) (json.RawMessage, error) {
+	if err := p.open(); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	answer := j.answer
+	if j.stale || j.view.PerHost() {
+		answer = nil
+	}
+	j.stale = false // before it is asked for: what changes meanwhile makes it stale again
+	p.mu.Unlock()
+	if answer != nil {
+		return answer, nil
+	}
+	answer, err := p.runner.Run(p.ctx, j.view.Name, j.host, nil)
+	if err == nil && !j.view.PerHost() {
+		p.mu.Lock()
+		j.answer = answer
+		p.mu.Unlock()
+	}
+	return answer, err
+}
+
+// open has the runner answer the newest views.
+func (p *Publisher) open() error {
+	p.mu.Lock()
+	set := p.views
+	p.mu.Unlock()
+	if set == p.asked {
+		return nil
+	}
+	var err error
+	if p.runner != nil {
+		err = p.runner.Close()
+	}
+	limits := view.Limits{Bytes: max(1, p.options.Limits.Size-overhead), Readers: 1}
+	p.runner, p.asked = view.NewRunner(set, view.Options{Open: p.options.Open, Limits: limits}), set
+	return err
+}
+
+// tell tells a view's trouble once an hour: it is mostly the same for every host.
+func (p *Publisher) tell(j job, err error) {
+	now := p.options.Now()
+	if last, told := p.told[j.view.Name]; told && now.Sub(last) < tellAgain {
+		return
+	}
+	p.told[j.view.Name] = now
+	p.options.Log.Error("a view is not published, and hosts keep the one they have", "view", j.view.Name, "host", j.host, "error", err)
+}
