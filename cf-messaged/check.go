@@ -59,6 +59,7 @@ func check(c Config) []finding {
 			found = append(found, checkBind(b))
 		}
 	}
+	found = append(found, checkPublished(c)...)
 	return append(found, newFinding("libzmq "+zmq.Version(), zmq.CheckVersion()))
 }
 

@@ -36,6 +36,7 @@ type Config struct {
 	Listeners []Socket        `yaml:"listeners"`
 	Feeds     map[string]Feed `yaml:"feeds"`
 	Limits    Limits          `yaml:"limits"`
+	Publish   string          `yaml:"publish"` // where views are published; "" is nowhere
 
 	file string // where it was read, for messages; empty for the embedded one
 }
@@ -156,7 +157,7 @@ func (c *Config) check() error {
 		faults = append(faults, errors.New("listeners: none; name at least one, as - {pattern: request, bind: [tcp://127.0.0.1:5309]}"))
 	}
 	_, err := c.feeds(senders{})
-	faults = append(faults, err, c.checkHandlers(), c.checkWants(), c.checkKeep())
+	faults = append(faults, err, c.checkHandlers(), c.checkWants(), c.checkKeep(), c.checkPublish())
 	_, err = c.limits()
 	_, skewed := c.clockSkew()
 	return errors.Join(append(faults, err, skewed)...)
@@ -187,6 +188,7 @@ func (c *Config) restart(next Config) []string {
 		{"listeners", c.Listeners, next.Listeners},
 		{"limits", c.Limits, next.Limits},
 		{"views", c.Views, next.Views},
+		{"publish", c.Publish, next.Publish},
 		{"handlers", c.allHandlers(), next.allHandlers()},
 	} {
 		if !reflect.DeepEqual(setting.was, setting.will) {

@@ -97,6 +97,9 @@ func TestConfig(t *testing.T) {
 		{sockets + "feeds:\n  host:\n    form: trusted\n", `[4:5] unknown field "form"`},
 
 		{sockets + "limits: {message: 1048576}\n", ""},
+		{sockets + "publish: tcp://127.0.0.1:5313\n", ""},
+		{sockets + "publish: tcp://hub\n", `publish: endpoint "tcp://hub"`},
+		{sockets + "publish: [tcp://127.0.0.1:5313]\n", "[2:10]"},
 		{sockets + "limits: {message: 512KiB}\n", ""},
 		{sockets + "limits: {message: 64 MiB, depth: 1000}\n", ""},
 		{sockets + "limits: {message: 1KiB, depth: 4}\n", ""},
@@ -256,6 +259,7 @@ func TestRestart(t *testing.T) {
 		"":               append([]string{"schemas: /x"}, strings.Replace(strings.Join(loopback, "\n"), "trusted", "[]", 1)),
 		"listeners":      {"listeners: [{pattern: request, bind: [tcp://127.0.0.1:1]}]"},
 		"limits":         append([]string{"limits: {depth: 33}"}, loopback...),
+		"publish":        append([]string{"publish: tcp://127.0.0.1:5313"}, loopback...),
 		"state keys":     append([]string{"# elsewhere"}, loopback...),
 		"keys listeners": {"listeners: [{pattern: request, bind: [tcp://127.0.0.1:1]}]"},
 	} {

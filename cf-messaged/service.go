@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -43,6 +44,8 @@ type service struct {
 	keeper   *keeper
 	listener *listener.Listener
 	sockets  []*zmq.Server
+
+	publisher atomic.Pointer[publisher] // told of changes from before it is there
 }
 
 // open opens every file and binds every socket before anything runs, so that
@@ -75,7 +78,7 @@ func (s *service) open() (err error) {
 		return permitted(err, s.config.State)
 	}
 	s.admits = newAdmission(s.config.State, s.pair.Digest(), s.log)
-	if s.truth, err = truth.Open(s.config.State, truth.Options{Schemas: rules.Schemas, Kept: s.config.keptSchemas(), Log: s.log, Changed: s.admits.changed}); err != nil {
+	if s.truth, err = truth.Open(s.config.State, truth.Options{Schemas: rules.Schemas, Kept: s.config.keptSchemas(), Log: s.log, Changed: s.changed}); err != nil {
 		return permitted(err, s.config.State)
 	}
 	if s.replies, err = openReplies(s.config, s.truth); err != nil {
@@ -95,7 +98,16 @@ func (s *service) open() (err error) {
 		return err
 	}
 	s.admits.start(s.listener.SetRules)
-	return s.bind(limits.Size)
+	if err := s.bind(limits.Size); err != nil {
+		return err
+	}
+	return s.openPublisher(views, limits)
+}
+
+// changed tells those who follow the truth what is known otherwise than before.
+func (s *service) changed(changes []truth.Change) {
+	s.admits.changed(changes)
+	s.publisher.Load().changed(changes)
 }
 
 // stored tells those who read the queue that there is something for them.
@@ -107,7 +119,7 @@ func (s *service) stored(schema string) {
 func (s *service) bind(size int) error {
 	for _, l := range s.config.Listeners {
 		socket, err := zmq.Listen(zmq.ServerOptions{
-			Pattern: l.Pattern, Binds: l.Bind, Connects: l.Connect, Topics: l.Subscribe,
+			Pattern: l.Pattern, Binds: l.Bind, Connects: l.Connect, Topics: l.topics(s.pair.Digest()),
 			MaxMessage: cutOff(size), Outstanding: outstanding, Drain: drain,
 			Event: func(err error) { s.log.Warn("a connection is not there yet", "error", err) },
 		})
@@ -177,7 +189,7 @@ func (s *service) submit(l Socket) func(zmq.Request) {
 }
 
 // close ends what open began, last first: sockets have ended with serve,
-// then the workers, the handlers, the truth, and the queue with all that
+// then the publisher, the workers, the handlers, the truth, and the queue with all that
 // waits for its commit.
 func (s *service) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), drain)
@@ -186,6 +198,7 @@ func (s *service) close() error {
 	for _, socket := range s.sockets {
 		errs = append(errs, socket.Close())
 	}
+	errs = append(errs, s.publisher.Load().close())
 	if s.listener != nil {
 		errs = append(errs, s.listener.Close(ctx))
 	}

@@ -21,6 +21,7 @@ func (s *service) ready() {
 	for _, sender := range s.handlers.relay.senders {
 		endpoints = append(endpoints, sender.Endpoints()...)
 	}
+	endpoints = append(endpoints, s.publisher.Load().endpoints()...)
 	s.tellProblems()
 	s.log.Info("ready", "version", versionText(), "configuration", s.config.name(), "state", s.config.State,
 		"digest", s.pair.Digest(), "trusted_keys", len(s.trust.Keys()), "endpoints", endpoints, "connects_to", connects)
@@ -52,6 +53,7 @@ func (s *service) reload() {
 	}
 	s.admits.follow(config, views, rules.Schemas, s.takeRules)
 	s.replies.follow(config)
+	s.publisher.Load().follow(views)
 	s.keeper.close()
 	s.keeper = s.startKeeper(config)
 	s.handlers.reopen()

@@ -1,5 +1,5 @@
-// Package sqlite opens the listener's SQLite files, queue.db and truth.db: each
-// is made with its modes, known again by its header, and brought from an older
+// Package sqlite opens the listener's SQLite files (queue.db, truth.db and
+// published.db): each is made with its modes, known again by its header, and brought from an older
 // format to the newest. It is the only importer of the driver.
 package sqlite
 

@@ -22,11 +22,12 @@ var mayImport = map[string][]string{
 	"queue":          {"sqlite"},
 	"truth":          {"message", "schemas", "hostkey", "queue", "sqlite"},
 	"view":           {"hostkey", "sqlite"},
+	"publish":        {"view", "message", "hostkey", "sqlite"},
 	"message":        {"schemas", "hostkey"},
 	"listener":       {"message", "schemas", "hostkey", "queue"},
 	"handler":        {"message", "queue"},
 	"promise-module": {"promise", "message", "schemas", "hostkey", "zmq"},
-	"cf-messaged":    {"listener", "handler", "view", "sqlite", "message", "schemas", "hostkey", "queue", "truth", "zmq"},
+	"cf-messaged":    {"publish", "listener", "handler", "view", "sqlite", "message", "schemas", "hostkey", "queue", "truth", "zmq"},
 }
 
 // outside are libraries that one package alone may import.

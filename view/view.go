@@ -58,6 +58,9 @@ type Audience struct {
 	Digests []hostkey.Digest // these
 }
 
+// Somebody tells whether it is anybody at all.
+func (a Audience) Somebody() bool { return a.Sender || a.Trusted || len(a.Digests) > 0 }
+
 // Allows tells whether requester, whom a signature under a trusted key has
 // proved, may ask. Who sent no signature ("") may not.
 func (a Audience) Allows(requester hostkey.Digest) bool {
@@ -68,8 +71,7 @@ func (a Audience) Allows(requester hostkey.Digest) bool {
 // publish_on changes: to whom it is for. One with parameters is not, for nobody
 // is there to give them.
 func (v *View) Published() bool {
-	somebody := v.For.Sender || v.For.Trusted || len(v.For.Digests) > 0
-	return somebody && len(v.PublishOn) > 0 && len(v.Parameters) == 0
+	return v.For.Somebody() && len(v.PublishOn) > 0 && len(v.Parameters) == 0
 }
 
 // PerHost tells whether hosts may be told different things: the SQL names :sender.
