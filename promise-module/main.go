@@ -68,6 +68,8 @@ func run(ctx context.Context, args []string, in *os.File, out io.Writer) error {
 		return showKey(args[1:], out)
 	case "send":
 		return sendByHand(ctx, args[1:], in, out)
+	case "view":
+		return viewByHand(args[1:], in, out, findWorkDir(os.Getenv(overrideWorkDir), executable()))
 	}
 	return fmt.Errorf("unknown command %q: %w", args[0], errUsage)
 }

@@ -17,6 +17,10 @@ Usage:
                                     stdout; cf-agent starts it so
   messages send [OPTION...]         send one message by hand, as a promise would
   messages key [--json]             this host's key digest and public key
+  messages view write               put a published view, a container on stdin, where
+                                    policy reads it: WORKDIR/state/messages/views/
+                                    <name>.json; for a handler (exec) of this host's
+                                    listener
   messages --version, --help
 
 messages send:
