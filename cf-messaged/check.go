@@ -52,7 +52,7 @@ func check(c Config) []finding {
 	_, err = c.views()
 	found = append(found, newFinding("views", err))
 	found = append(found, checkFeeds(c)...)
-	found = append(found, checkKeys(c.Keys)...)
+	found = append(found, checkKeys(c)...)
 	found = append(found, checkState(c.State)...)
 	for _, l := range c.Listeners {
 		for _, b := range l.Bind {
@@ -90,16 +90,17 @@ func checkFeeds(c Config) []finding {
 	return found
 }
 
-func checkKeys(folder string) []finding {
+func checkKeys(c Config) []finding {
+	folder := c.Keys
 	private := filepath.Join(folder, "localhost.priv")
 	_, err := hostkey.ReadPair(folder)
 	found := []finding{newFinding("own key "+private, permitted(err, folder))}
 	if err == nil {
 		found = append(found, newFinding("mode of "+private, hostkey.CheckMode(private)))
 	}
-	trust, err := hostkey.OpenTrust(folder)
+	trust, err := c.openTrust()
 	if err != nil {
-		return append(found, newFinding("trusted keys "+folder, permitted(err, folder)))
+		return append(found, newFinding("trusted keys "+folder, err))
 	}
 	defer trust.Close()
 	found = append(found, finding{What: fmt.Sprintf("trusted keys: %d in %s", len(trust.Keys()), folder)})

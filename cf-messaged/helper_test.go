@@ -68,7 +68,7 @@ func newSite(t testing.TB, lines ...string) *site {
 	dir := t.TempDir()
 	s := &site{t: t, dir: dir, config: filepath.Join(dir, "cf-messaged.yaml"), keys: filepath.Join(dir, "ppkeys"), state: filepath.Join(dir, "state")}
 	must(t, os.Mkdir(s.keys, 0o700))
-	private := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(hostKey())})
+	private := privatePEM(hostKey())
 	must(t, os.WriteFile(filepath.Join(s.keys, "localhost.priv"), private, 0o600))
 	var err error
 	s.pair, err = hostkey.ParsePrivate(private)
@@ -76,6 +76,10 @@ func newSite(t testing.TB, lines ...string) *site {
 	must(t, os.WriteFile(filepath.Join(s.keys, "localhost.pub"), s.pair.Public().PEM(), 0o600))
 	s.write(lines...)
 	return s
+}
+
+func privatePEM(k *rsa.PrivateKey) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(k)})
 }
 
 // loopback is a configuration that works.

@@ -81,7 +81,7 @@ Exit codes: 0 done, 1 failed, 2 usage or configuration.`,
 	root.PersistentFlags().StringVar(&f.config, "config", "", "configuration file (default "+defaultConfigFile+", else embedded)")
 	root.PersistentFlags().StringVar(&f.state, "state", "", "state folder, instead of the configuration's")
 	root.PersistentFlags().StringVar(&f.keys, "keys", "", "folder of CFEngine keys, instead of the configuration's")
-	root.AddCommand(runCommand(&f), checkCommand(&f), initCommand(&f), tailCommand(&f), showCommand(&f), hostsCommand(&f), historyCommand(&f), conflictsCommand(&f), deadCommand(&f), rebuildCommand(&f), exportCommand(&f))
+	root.AddCommand(runCommand(&f), checkCommand(&f), initCommand(&f), tailCommand(&f), showCommand(&f), hostsCommand(&f), historyCommand(&f), conflictsCommand(&f), deadCommand(&f), keysCommand(&f), rebuildCommand(&f), exportCommand(&f))
 	root.AddCommand(schemaCommand(&f), viewCommand(&f), putCommand(&f))
 	return root
 }

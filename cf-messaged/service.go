@@ -36,6 +36,7 @@ type service struct {
 
 	pair     *hostkey.Pair
 	trust    *hostkey.Trust
+	pending  *hostkey.Pending
 	queue    *queue.Queue
 	admits   *admission
 	truth    *truth.Truth
@@ -70,11 +71,15 @@ func (s *service) open() (err error) {
 	if s.pair, err = hostkey.ReadPair(s.config.Keys); err != nil {
 		return permitted(err, s.config.Keys)
 	}
-	if s.trust, err = hostkey.OpenTrust(s.config.Keys); err != nil {
-		return permitted(err, s.config.Keys)
+	if s.trust, err = s.config.openTrust(); err != nil {
+		return err
 	}
 	// However large a message may be, some find room.
 	if s.queue, err = queue.Open(s.config.State, queue.Options{WaitingBytes: max(64<<20, 4*cutOff(limits.Size))}); err != nil {
+		return permitted(err, s.config.State)
+	}
+	s.pending, err = hostkey.OpenPending(s.config.pendingKeys(), s.trust.Settled, func(err error) { s.log.Error("pending keys not written", "error", err) })
+	if err != nil {
 		return permitted(err, s.config.State)
 	}
 	s.admits = newAdmission(s.config.State, s.pair.Digest(), s.log)
@@ -91,7 +96,7 @@ func (s *service) open() (err error) {
 	}
 	s.keeper = s.startKeeper(s.config)
 	s.listener, err = listener.New(listener.Options{
-		Pair: s.pair, Trust: s.trust, Queue: s.queue, Rules: rules, Limits: limits, Skew: skew,
+		Pair: s.pair, Trust: s.trust, Pending: s.pending, Queue: s.queue, Rules: rules, Limits: limits, Skew: skew,
 		Room: outstanding * len(s.config.Listeners), Stored: s.stored, Reply: s.replies.reply, Log: s.log,
 	})
 	if err != nil {
@@ -209,6 +214,9 @@ func (s *service) close() error {
 	}
 	if s.queue != nil {
 		errs = append(errs, s.queue.Close())
+	}
+	if s.pending != nil {
+		errs = append(errs, s.pending.Close())
 	}
 	if s.trust != nil {
 		errs = append(errs, s.trust.Close())

@@ -3,6 +3,7 @@ package hostkey
 import (
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -103,6 +104,37 @@ func ReadPublic(path string) (*PublicKey, error) {
 	k, err := ParsePublic(data)
 	if err != nil {
 		return nil, fmt.Errorf("public key: %s: %w", path, err)
+	}
+	return k, nil
+}
+
+// Text returns the key in one line: the PKCS #1 DER in base64url without padding.
+func (k *PublicKey) Text() string {
+	return base64.RawURLEncoding.EncodeToString(x509.MarshalPKCS1PublicKey(&k.key))
+}
+
+// maxText bounds Text: a key of maxBits with the longest exponent.
+const maxText = 1400
+
+// ParseText reads what Text writes, and nothing else that means the same.
+func ParseText(text string) (*PublicKey, error) {
+	if len(text) > maxText {
+		return nil, fmt.Errorf("over %d bytes; no key is that long", maxText)
+	}
+	der, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil {
+		return nil, errors.New("not base64url without padding")
+	}
+	public, err := x509.ParsePKCS1PublicKey(der)
+	if err != nil {
+		return nil, fmt.Errorf("no RSA public key of PKCS #1 (%w)", err)
+	}
+	k, err := NewPublicKey(public)
+	if err == nil && k.Text() != text {
+		err = errors.New("not written as PKCS #1 has it")
+	}
+	if err != nil {
+		return nil, err
 	}
 	return k, nil
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"math/big"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -158,4 +159,20 @@ func FuzzParsePublic(f *testing.F) {
 		}
 		agree(t, k, signed, make([]byte, k.RSA().Size()), "any key")
 	})
+}
+
+func TestText(t *testing.T) {
+	for _, name := range names {
+		k := mustPair(t, name).Public()
+		text := k.Text()
+		again, err := hostkey.ParseText(text)
+		if err != nil || again.Digest() != k.Digest() {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, wrong := range []string{"", text + "=", text + "A", text[:len(text)-1], text[1:], strings.Repeat(text, 20), "SHA=00", text + "\n"} {
+			if k, err := hostkey.ParseText(wrong); err == nil && k.Text() != wrong {
+				t.Errorf("%s: %q is taken", name, wrong)
+			}
+		}
+	}
 }

@@ -24,6 +24,8 @@ import (
 // read trusts nobody; only while this process has no file descriptors or
 // memory left to look, what was found last stays. It all shows in Problems.
 //
+// What Heed is told of goes before the folder.
+//
 // Not trusted are: symbolic links (the folder itself may be one), files that
 // everybody may write, and all in a folder where everybody may. A folder is
 // looked at up to 100,000 entries, a file up to 16 KiB.
@@ -32,6 +34,8 @@ type Trust struct {
 	limits  limits
 	now     func() time.Time
 	current atomic.Pointer[trusted]
+
+	decisions *decisions // go before what the folder says; nil for none
 
 	watcher *fsnotify.Watcher // nil where the system has none to give
 	woken   chan struct{}     // holds one: the folder has changed
@@ -88,17 +92,29 @@ func openTrust(dir string, watcher *fsnotify.Watcher, l limits) (*Trust, error) 
 // Lookup returns the key of that digest, if it is trusted now. It takes no
 // lock, so it may be asked for every message.
 func (t *Trust) Lookup(d Digest) (*PublicKey, bool) {
+	if k, decided := t.decisions.look().keys[d]; decided {
+		return k, k != nil
+	}
 	k, ok := t.current.Load().byDigest[d]
 	return k, ok
 }
 
-// Keys returns the keys that are trusted now, each once, in order of their
-// files' names.
-func (t *Trust) Keys() []TrustedKey { return slices.Clone(t.current.Load().keys) }
+// Keys returns the keys that are trusted now, each once: those of the folder in
+// order of their files' names, then the approved.
+func (t *Trust) Keys() []TrustedKey { return t.heeded(t.Folder()) }
+
+// Folder returns the keys of the folder, whatever Heed says about them.
+func (t *Trust) Folder() []TrustedKey { return slices.Clone(t.current.Load().keys) }
 
 // Problems returns what keeps files, or the whole folder, from being trusted,
 // each with its path and the way out; nil when all is well.
-func (t *Trust) Problems() []error { return slices.Clone(t.current.Load().problems) }
+func (t *Trust) Problems() []error {
+	problems := slices.Clone(t.current.Load().problems)
+	if problem := t.decisions.look().problem; problem != nil {
+		problems = append(problems, problem)
+	}
+	return problems
+}
 
 // Close stops following the folder and returns when that is done. What was
 // trusted last stays. It may be called again.

@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/webhuis/cfengine-messages/hostkey"
 	"github.com/webhuis/cfengine-messages/message"
 	"github.com/webhuis/cfengine-messages/queue"
@@ -44,17 +46,18 @@ type Rules struct {
 
 // Options are what a Listener needs from its program.
 type Options struct {
-	Pair   *hostkey.Pair  // the listener's own CFEngine key: it vouches for the key that seals receipts
-	Trust  *hostkey.Trust // whose envelopes are opened
-	Queue  *queue.Queue
-	Rules  Rules
-	Limits message.Limits      // message.DefaultLimits where zero
-	Skew   time.Duration       // how far a sender's clock may be ahead; message.DefaultSkew where zero
-	Room   int                 // frames that may wait for a worker; see Submit
-	Reply  Reply               // what receipts of feeds that reply carry; nil for nothing
-	Stored func(schema string) // told of each message once it is on disk; must not wait; nil for nobody
-	Now    func() time.Time    // time.Now when nil
-	Log    *slog.Logger        // slog.Default when nil
+	Pair    *hostkey.Pair    // the listener's own CFEngine key: it vouches for the key that seals receipts
+	Trust   *hostkey.Trust   // whose envelopes are opened
+	Pending *hostkey.Pending // keeps the keys of hosts that ask to be trusted; nil for none
+	Queue   *queue.Queue
+	Rules   Rules
+	Limits  message.Limits      // message.DefaultLimits where zero
+	Skew    time.Duration       // how far a sender's clock may be ahead; message.DefaultSkew where zero
+	Room    int                 // frames that may wait for a worker; see Submit
+	Reply   Reply               // what receipts of feeds that reply carry; nil for nothing
+	Stored  func(schema string) // told of each message once it is on disk; must not wait; nil for nobody
+	Now     func() time.Time    // time.Now when nil
+	Log     *slog.Logger        // slog.Default when nil
 }
 
 func (o Options) withDefaults() Options {
@@ -79,15 +82,17 @@ func (o Options) withDefaults() Options {
 // Listener judges and stores messages. Its methods may be called from any
 // goroutine.
 type Listener struct {
-	pair    *hostkey.Pair
-	trust   *hostkey.Trust
-	queue   *queue.Queue
-	limits  message.Limits
-	opener  *message.Opener
-	stored  func(schema string)
-	reply   Reply
-	now     func() time.Time
-	journal *journal
+	pair      *hostkey.Pair
+	trust     *hostkey.Trust
+	pending   *hostkey.Pending
+	enrolling *rate.Limiter
+	queue     *queue.Queue
+	limits    message.Limits
+	opener    *message.Opener
+	stored    func(schema string)
+	reply     Reply
+	now       func() time.Time
+	journal   *journal
 
 	rules     atomic.Pointer[Rules]
 	voice     atomic.Pointer[voice]
@@ -104,7 +109,7 @@ type Listener struct {
 func New(o Options) (*Listener, error) {
 	o = o.withDefaults()
 	l := &Listener{
-		pair: o.Pair, trust: o.Trust, queue: o.Queue, limits: o.Limits, now: o.Now, stored: o.Stored, reply: o.Reply,
+		pair: o.Pair, trust: o.Trust, pending: o.Pending, enrolling: newEnrolling(), queue: o.Queue, limits: o.Limits, now: o.Now, stored: o.Stored, reply: o.Reply,
 		opener:  &message.Opener{Keys: o.Trust.Lookup, Self: o.Pair.Digest(), Pair: o.Pair, Now: o.Now, Skew: o.Skew, Limits: o.Limits},
 		journal: newJournal(o.Log, o.Now), in: make(chan Incoming, o.Room), counts: newCounts(),
 	}

@@ -10,9 +10,14 @@ import (
 )
 
 // refuse counts and tells a refused message, keeps it as a dead letter and
-// answers its sender.
+// answers its sender. The message with which a host asks to be trusted is none:
+// its key is kept in its stead, and the answer is the same.
 func (l *Listener) refuse(in Incoming, o message.Opened, err error) {
 	r := refusal(err)
+	if l.enrols(in, o, r) {
+		in.answer(l.seal(in, o, message.Receipt{Status: message.Refused, Code: r.Code}))
+		return
+	}
 	l.counts.refused[r.Code].Add(1)
 	l.journal.write(slog.LevelWarn, "message refused", "code", r.Code, "reason", known(r),
 		"peer", in.Peer, "sender", o.Sender, "message_id", o.Container.MessageID, "size", len(in.Frame))

@@ -15,7 +15,6 @@ const signatureLimit = 1366
 // envelope is a JWS in compact serialization (RFC 7515 section 7.1), cut up
 // and with its header read. The payload is still encoded.
 type envelope struct {
-	frame     []byte
 	header    Header
 	signed    []byte // header and payload as they came: what the signature covers
 	payload   []byte
@@ -76,7 +75,7 @@ func open(frame []byte, l Limits) (envelope, error) {
 	if size := base64url.DecodedLen(len(payload)); size > l.Size {
 		return envelope{}, tooLarge(size, l)
 	}
-	e := envelope{frame: frame, signed: frame[:len(head)+1+len(payload)], payload: payload}
+	e := envelope{signed: frame[:len(head)+1+len(payload)], payload: payload}
 	if e.header, err = openHeader(head); err != nil {
 		return envelope{}, err
 	}

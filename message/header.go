@@ -46,6 +46,10 @@ type Header struct {
 	Aud         string // digest of the host it is for; "" when for any
 	Traceparent string // W3C trace context; "" when none
 	Cert        string // what vouches for a listener's session key; "" from a node
+	// Key is the public key that Kid names, where a host asks to be trusted:
+	// PublicKey.Text of package hostkey. It proves nothing about the host; see
+	// Opener.Enrolment.
+	Key string
 }
 
 // encode writes the members in a fixed order. Nothing needs escaping: check
@@ -66,6 +70,7 @@ func (h Header) encode() ([]byte, error) {
 	b = appendText(b, "aud", h.Aud)
 	b = appendText(b, "traceparent", h.Traceparent)
 	b = appendText(b, "cert", h.Cert)
+	b = appendText(b, "key", h.Key)
 	return append(b, '}'), nil
 }
 
@@ -107,6 +112,8 @@ func (h *Header) member(r *reader, name string) (err error) {
 		h.Traceparent, err = r.filled()
 	case "cert":
 		h.Cert, err = r.filled()
+	case "key":
+		h.Key, err = r.filled()
 	default:
 		err = r.fault("not a header of an envelope; leave it out")
 	}
@@ -133,10 +140,32 @@ func (h Header) check() error {
 	if h.Cert != "" && h.Alg != algListener {
 		return fmt.Errorf("cert stands beside alg %q alone", algListener)
 	}
+	if err := h.checkKey(); err != nil {
+		return err
+	}
 	if h.Seq > wholeLimit {
 		return fmt.Errorf("seq is over %d", uint64(wholeLimit))
 	}
 	return h.checkLifetime()
+}
+
+// checkKey wants the very key that kid names, so that no header ever offers
+// another: kid decides whose message it is, key or not.
+func (h Header) checkKey() error {
+	if h.Key == "" {
+		return nil
+	}
+	if h.Alg != algNode {
+		return fmt.Errorf("key stands beside alg %q alone", algNode)
+	}
+	key, err := hostkey.ParseText(h.Key)
+	if err != nil {
+		return fmt.Errorf("key: %w", err)
+	}
+	if string(key.Digest()) != h.Kid {
+		return errors.New("key is not the one that kid names")
+	}
+	return nil
 }
 
 func (h Header) checkLifetime() error {

@@ -27,7 +27,7 @@ type Opener struct {
 type Opened struct {
 	Container Container
 	Bytes     []byte             // the container's exact bytes
-	Envelope  []byte             // what proves it: the frame, or the signed envelope that was encrypted in it
+	Envelope  []byte             // the frame, or the signed envelope that was encrypted in it; known also of what is refused
 	Encrypted bool               // it came encrypted
 	Header    Header             // the envelope's; zero when bare
 	Sender    hostkey.Digest     // whose key signed; "" when bare: nobody
@@ -85,9 +85,11 @@ func (o *Opener) unwrapped(frame []byte, prove prover) (Opened, error) {
 func (o *Opener) signed(frame []byte, prove prover) (Opened, error) {
 	e, key, err := o.identify(frame)
 	if err != nil {
-		return Opened{}, err
+		return Opened{Envelope: frame}, err
 	}
-	return prove(e, key)
+	opened, err := prove(e, key)
+	opened.Envelope = frame
+	return opened, err
 }
 
 func (o *Opener) proveNode(e envelope, key *hostkey.PublicKey) (Opened, error) {
@@ -123,7 +125,7 @@ func (o *Opener) identify(frame []byte) (envelope, *hostkey.PublicKey, error) {
 
 // accept takes an envelope whose signature holds. until is when its proof ends.
 func (o *Opener) accept(e envelope, key *hostkey.PublicKey, until int64) (Opened, error) {
-	opened := Opened{Envelope: e.frame, Header: e.header, Sender: key.Digest(), Key: key}
+	opened := Opened{Header: e.header, Sender: key.Digest(), Key: key}
 	// Decoded before aud and time are judged, for the answer needs the id;
 	// told after them, as the order of the codes wants it.
 	var malformed error

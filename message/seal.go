@@ -9,7 +9,7 @@ import (
 // Seal makes the envelope in which a node sends a container: a JWS, PS256
 // under the host's CFEngine key (DESIGN.md section 4). The container's bytes,
 // as Container.Encode made them, are signed as they are. Iat and Exp of h are
-// required; Alg, Typ, Kid and Cert are set here. It costs one private RSA
+// required; Alg, Typ, Kid and Cert are set here, Key is for Enrol. It costs one private RSA
 // operation, about 0.7 ms at 2048 bits.
 func Seal(container []byte, h Header, pair *hostkey.Pair) ([]byte, error) {
 	h.Alg, h.Typ, h.Kid, h.Cert = algNode, typMessage, string(pair.Digest()), ""
@@ -22,6 +22,14 @@ func Seal(container []byte, h Header, pair *hostkey.Pair) ([]byte, error) {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
 	return frame, nil
+}
+
+// Enrol seals as Seal does, and with the host's public key in the header: so a
+// host that is not trusted asks to be. The listener reads no more than the
+// header, until the key is approved.
+func Enrol(container []byte, h Header, pair *hostkey.Pair) ([]byte, error) {
+	h.Key = pair.Public().Text()
+	return Seal(container, h, pair)
 }
 
 // sign writes a compact JWS (RFC 7515 section 7.1).

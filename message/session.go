@@ -48,7 +48,7 @@ func (k *SessionKey) Seal(container []byte, h Header) ([]byte, error) {
 	if h.Iat >= k.expires.Unix() {
 		return nil, errors.New("seal: the session key has expired; make a new one")
 	}
-	h.Alg, h.Typ, h.Kid, h.Cert = algListener, typMessage, k.kid, k.cert
+	h.Alg, h.Typ, h.Kid, h.Cert, h.Key = algListener, typMessage, k.kid, k.cert, ""
 	header, err := h.encode()
 	if err != nil {
 		return nil, fmt.Errorf("seal: %w", err)

@@ -41,7 +41,7 @@ func (a answer) reason() string {
 // because it does not know who asks.
 var unspoken = map[message.Code]string{
 	message.Unsigned:      "the listener takes signed messages only: leave out sign => \"false\"",
-	message.UnknownSender: "the listener does not trust this host's key: bootstrap to the hub, or have it approved (its digest: messages key)",
+	message.UnknownSender: "the listener does not trust this host's key: bootstrap to the hub, or have it approved there (cf-messaged keys approve, with the digest that messages key shows)",
 	message.BadSignature:  "the signature does not hold under the key that the listener has of this host: was the host's key replaced?",
 	message.TooLarge:      "the message is larger than the listener takes: say less in one, or have its limits raised",
 	message.Malformed:     "the listener cannot read it as an envelope or a container: is it another version's?",

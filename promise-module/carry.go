@@ -131,9 +131,18 @@ func (m *messages) seal(j job, p parcel, content json.RawMessage, seq uint64, at
 	return message.Seal(container, header, pair)
 }
 
-// carry takes one parcel to its listener by the job's pattern, within the
-// promise's bound.
+// carry takes one parcel to its listener within the promise's bound. Where the
+// listener does not know this host, it is asked to.
 func (m *messages) carry(ctx context.Context, j job, p parcel) (answer, error) {
+	a, err := m.bring(ctx, j, p)
+	if err == nil && a.receipt.Code == message.UnknownSender && m.firstAsked(j) {
+		return m.enrol(ctx, j, p, a), nil
+	}
+	return a, err
+}
+
+// bring takes one parcel to its listener by the job's pattern.
+func (m *messages) bring(ctx context.Context, j job, p parcel) (answer, error) {
 	p, err := p.travelling()
 	if err != nil {
 		return answer{}, err

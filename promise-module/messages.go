@@ -36,6 +36,7 @@ type messages struct {
 	keys  sync.Mutex                            // guards what follows: flights look for keys too
 	own   *hostkey.Pair                         // read when the first envelope is sealed
 	found map[hostkey.Digest]*hostkey.PublicKey // keys looked for in this run; nil where there is none
+	asked map[string]bool                       // listeners that were asked to trust this host, by their endpoints
 }
 
 // Validate checks everything that can be checked before anything is sent.
