@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -85,7 +86,7 @@ func newKillable(t *testing.T) (*killable, *load) {
 	}
 	l := &killable{bin: bin, state: filepath.Join(dir, "state"), keys: filepath.Join(node, "ppkeys"),
 		endpoint: "tcp://127.0.0.1:" + port, log: filepath.Join(dir, "listener.log")}
-	return l, startLoad(t, l.keys, l.endpoint)
+	return l, startLoad(t, l.keys, l.endpoint, hello)
 }
 
 // killable is a listener that is started and killed.
@@ -130,23 +131,35 @@ type load struct {
 	end      context.CancelFunc
 	running  sync.WaitGroup
 
+	next   func() words
+	enough atomic.Bool // begin nothing more
+
 	mu           sync.Mutex
 	acknowledged map[string]bool
 	duplicates   int // answers that say it was stored before
 }
 
-func startLoad(t *testing.T, keys, endpoint string) *load {
+// words are what one message says.
+type words struct {
+	schema, content string
+	seq             uint64
+}
+
+// hello is said again and again.
+func hello() words { return words{"host", `{"uqhost":"x2gvdt0001"}`, 1} }
+
+func startLoad(t *testing.T, keys, endpoint string, next func() words) *load {
 	t.Helper()
 	pair, err := hostkey.ReadPair(keys)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, end := context.WithTimeout(context.Background(), 8*time.Minute)
-	l := &load{client: zmq.NewClient(zmq.ClientOptions{}), endpoint: endpoint, pair: pair, end: end, acknowledged: map[string]bool{}}
+	l := &load{client: zmq.NewClient(zmq.ClientOptions{}), endpoint: endpoint, pair: pair, end: end, next: next, acknowledged: map[string]bool{}}
 	l.opener = &message.Opener{Keys: func(d hostkey.Digest) (*hostkey.PublicKey, bool) { return pair.Public(), d == pair.Digest() }}
 	for range senders {
 		l.running.Go(func() {
-			for ctx.Err() == nil {
+			for ctx.Err() == nil && !l.enough.Load() {
 				if err := l.deliver(ctx); err != nil {
 					t.Error(err)
 					return
@@ -164,15 +177,22 @@ func (l *load) stop() {
 	l.client.Close()
 }
 
+// finish ends the senders once all that they began is acknowledged.
+func (l *load) finish() {
+	l.enough.Store(true)
+	l.running.Wait()
+	l.stop()
+}
+
 // deliver sends one message, again and again until its receipt comes.
 func (l *load) deliver(ctx context.Context) error {
-	id := message.NewID()
-	container, err := message.Container{Schema: "host", MessageID: id, Version: "1.0", Content: []byte(`{"uqhost":"x2gvdt0001"}`)}.Encode()
+	id, says := message.NewID(), l.next()
+	container, err := message.Container{Schema: says.schema, MessageID: id, Version: "1.0", Content: []byte(says.content)}.Encode()
 	if err != nil {
 		return err
 	}
 	now := time.Now()
-	frame, err := message.Seal(container, message.Header{Iat: now.Unix(), Exp: now.Add(time.Hour).Unix(), Seq: 1}, l.pair)
+	frame, err := message.Seal(container, message.Header{Iat: now.Unix(), Exp: now.Add(time.Hour).Unix(), Seq: says.seq}, l.pair)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package truth
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"testing"
 
 	"github.com/webhuis/cfengine-messages/queue"
@@ -75,4 +76,32 @@ func BenchmarkRead(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkTakeOver is what a rebuild beside a listener holds up: so many hosts, and
+// as many messages of history.
+func BenchmarkTakeOver(b *testing.B) {
+	s := newState(b)
+	const hosts = 100_000
+	for i := range 2 * hosts {
+		m := s.said(fmt.Sprintf("SHA=%064x", i%hosts), "alpha", fact(i), int64(i), 1)
+		m.Version = "1.1"
+		must(b, s.queue.Put(framed(m, fact(i)), nil))
+	}
+	s.put(s.said("SHA=1", "place", `{"domain":"d"}`, 1, 1))
+	truth, err := open(s.folder, file, s.options().withDefaults())
+	must(b, err)
+	must(b, truth.applyAll(b.Context(), func(int64, int64) {}))
+	for b.Loop() {
+		b.StopTimer()
+		must(b, build(b.Context(), s.folder, ready, s.options().withDefaults(), func(int64, int64) {}))
+		b.StartTimer()
+		_, err := truth.takeOverNow()
+		must(b, err)
+		must(b, removeFile(s.folder, taken.Name))
+	}
+	must(b, truth.release())
+	info, err := os.Stat(s.folder + "/" + fileName)
+	must(b, err)
+	b.ReportMetric(float64(info.Size())/1e6, "MB")
 }

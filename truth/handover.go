@@ -170,10 +170,10 @@ func (t *Truth) differs(than *Truth) (changes []Change, err error) {
 	}
 	defer func() { err = errors.Join(err, t.writer.conn.Run("DETACH other")) }()
 	// The same message says the same, unless its schema names another entity now.
-	rows, err := t.writer.conn.QueryContext(t.ctx, `SELECT schema, entity FROM
-		(SELECT schema, entity, position FROM main._latest EXCEPT SELECT schema, entity, position FROM other._latest)
-		UNION SELECT schema, entity FROM
-		(SELECT schema, entity, position FROM other._latest EXCEPT SELECT schema, entity, position FROM main._latest)`)
+	rows, err := t.writer.conn.QueryContext(t.ctx, `
+		SELECT schema, entity FROM main._latest m LEFT JOIN other._latest o USING (schema, entity) WHERE m.position IS NOT o.position
+		UNION ALL
+		SELECT schema, entity FROM other._latest o LEFT JOIN main._latest m USING (schema, entity) WHERE m.position IS NULL`)
 	if err != nil {
 		return nil, err
 	}

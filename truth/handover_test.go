@@ -93,6 +93,32 @@ func (s *state) watch(ctx context.Context) {
 	}
 }
 
+// Nothing leaves that a rebuild has not read yet, for it would not be counted.
+func TestNothingLeavesDuringARebuild(t *testing.T) {
+	s := newState(t)
+	s.kept = []string{"alpha"}
+	for i := range 100 {
+		s.put(s.said("SHA=1", "alpha", `{}`, noon.Unix()+int64(i), uint64(i+1)))
+	}
+	truth := s.open()
+	s.await(truth, 100)
+	o := s.options()
+	o.Batch = 40
+	must(t, Rebuild(t.Context(), s.folder, o, func(done, _ int64) {
+		if removed := s.prune(truth, "alpha", noon.Add(time.Hour), 100); removed > 0 {
+			t.Errorf("%d left after %d were read", removed, done)
+		}
+	}))
+	if removed := s.prune(truth, "alpha", noon.Add(time.Hour), 100); removed != 99 {
+		t.Errorf("%d left in the end", removed)
+	}
+	must(t, truth.Close())
+	s.rebuiltIsTheSame()
+	if hosts, err := s.reader().Hosts(t.Context(), nil); err != nil || len(hosts) != 1 || hosts[0].Messages != 100 {
+		t.Errorf("%+v, %v", hosts, err)
+	}
+}
+
 // What a schema that was put back makes of old messages is known, and told, though
 // the listener never stopped.
 func TestRebuildTellsWhatDiffers(t *testing.T) {
