@@ -14,6 +14,7 @@ type Conn struct {
 	*sql.Conn
 	db       *sql.DB
 	prepared []*sql.Stmt
+	compiled map[string]*compiled // of Direct
 }
 
 func connect(ctx context.Context, dsn string) (*Conn, error) {
@@ -93,6 +94,9 @@ func (c *Conn) Close() error {
 	var problems []error
 	for _, s := range c.prepared {
 		problems = append(problems, s.Close())
+	}
+	for _, s := range c.compiled {
+		problems = append(problems, s.statement.Close())
 	}
 	return errors.Join(append(problems, c.Conn.Close(), c.db.Close())...)
 }

@@ -77,7 +77,8 @@ func (f File) connect(ctx context.Context, folder, mode string) (*Conn, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}
-	values := url.Values{"mode": {mode}, "_sync": {fmt.Sprint(f.Synchronous)}, "_busy_timeout": {"5000"}, "_cache_size": {fmt.Sprint(-f.CacheKiB)}}
+	// _mutex: database/sql lets one goroutine at a time use a connection, SQLite need not.
+	values := url.Values{"mode": {mode}, "_mutex": {"no"}, "_sync": {fmt.Sprint(f.Synchronous)}, "_busy_timeout": {"5000"}, "_cache_size": {fmt.Sprint(-f.CacheKiB)}}
 	dsn := url.URL{Scheme: "file", Path: path, RawQuery: values.Encode()}
 	c, err := connect(ctx, dsn.String())
 	if err != nil {

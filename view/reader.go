@@ -2,7 +2,7 @@ package view
 
 import (
 	"context"
-	"database/sql"
+	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,12 +11,11 @@ import (
 	"github.com/webhuis/cfengine-messages/sqlite"
 )
 
-// reader is one guarded connection to the truth, with what was compiled on it.
+// reader is one guarded connection to the truth.
 type reader struct {
-	conn       *sqlite.Conn
-	begin, end *sql.Stmt
-	compiled   map[*Container]*sql.Stmt
-	broken     bool // whether it is in a transaction is not known: it must not be used again
+	conn   *sqlite.Conn
+	bound  []any
+	broken bool // whether it is in a transaction is not known: it must not be used again
 }
 
 func (r *Runner) open(ctx context.Context) (*reader, error) {
@@ -24,59 +23,60 @@ func (r *Runner) open(ctx context.Context) (*reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("views: %w", err)
 	}
-	reader := &reader{conn: conn, compiled: map[*Container]*sql.Stmt{}}
-	err = guard(conn)
-	if err == nil {
-		err = conn.Prepare(ctx, map[**sql.Stmt]string{&reader.begin: "BEGIN", &reader.end: "ROLLBACK"})
-	}
-	if err != nil {
+	if err := guard(conn); err != nil {
 		return nil, errors.Join(fmt.Errorf("views: %w", err), conn.Close())
 	}
-	return reader, nil
+	return &reader{conn: conn}, nil
 }
 
 // answer runs all SQL of a view upon one state of the truth.
-func (r *reader) answer(ctx context.Context, v *View, values map[string]any, l Limits) (json.RawMessage, error) {
-	// Without ctx, after which it would not be known whether it began.
-	if _, err := r.begin.Exec(); err != nil {
-		r.broken = true
-		return nil, fmt.Errorf("view %s: %w", v.Name, err)
-	}
-	defer func() {
-		if _, err := r.end.Exec(); err != nil {
+func (r *reader) answer(ctx context.Context, v *View, values map[string]any, l Limits) (data json.RawMessage, err error) {
+	err = r.conn.Direct(func(d sqlite.Direct) error {
+		// Without ctx, after which it would not be known whether it began.
+		if err := d.Query(context.Background(), "BEGIN", nil, nil); err != nil {
 			r.broken = true
+			return fmt.Errorf("view %s: %w", v.Name, err)
 		}
-	}()
-	a := answer{view: v, limits: l, members: map[string]json.RawMessage{}}
-	for i := range v.Containers {
-		c := &v.Containers[i]
-		value, err := r.container(ctx, &a, c, values)
-		if err != nil {
-			return nil, a.explain(ctx, c, err)
+		defer func() {
+			if err := d.Query(context.Background(), "ROLLBACK", nil, nil); err != nil {
+				r.broken = true
+			}
+		}()
+		a := answer{view: v, limits: l, members: make(map[string]json.RawMessage, len(v.Containers)+1)}
+		for i := range v.Containers {
+			c := &v.Containers[i]
+			value, err := r.container(ctx, d, &a, c, values)
+			if err != nil {
+				return a.explain(ctx, c, err)
+			}
+			if value != nil {
+				a.members[c.Name] = value
+			}
 		}
-		if value != nil {
-			a.members[c.Name] = value
-		}
-	}
-	return a.data()
+		data, err = a.data()
+		return err
+	})
+	return data, err
 }
 
 // container gives one container's value, nil for a single one without a row.
-func (r *reader) container(ctx context.Context, a *answer, c *Container, values map[string]any) (json.RawMessage, error) {
-	s, err := r.compile(ctx, c)
-	if err != nil {
-		return nil, err
+func (r *reader) container(ctx context.Context, d sqlite.Direct, a *answer, c *Container, values map[string]any) (json.RawMessage, error) {
+	r.bound = r.bound[:0]
+	for _, name := range c.statement.parameters {
+		r.bound = append(r.bound, values[name])
 	}
-	bound := make([]any, len(c.statement.parameters))
-	for i, name := range c.statement.parameters {
-		bound[i] = values[name]
-	}
-	rows, err := s.QueryContext(ctx, bound...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	elements, err := a.elements(c, rows)
+	var elements []json.RawMessage
+	n := 0
+	err := d.Query(ctx, c.statement.text, r.bound, func(columns []string, values []driver.Value) error {
+		if n++; n > a.limits.Rows {
+			return a.limit(c, strconv.Itoa(a.limits.Rows)+" rows")
+		}
+		element, err := row{c, columns, values}.read()
+		if err == nil && element != nil {
+			elements, err = a.add(c, elements, element)
+		}
+		return err
+	})
 	switch {
 	case err != nil:
 		return nil, err
@@ -88,18 +88,6 @@ func (r *reader) container(ctx context.Context, a *answer, c *Container, values 
 	return elements[0], nil
 }
 
-func (r *reader) compile(ctx context.Context, c *Container) (*sql.Stmt, error) {
-	if s, ok := r.compiled[c]; ok {
-		return s, nil
-	}
-	var s *sql.Stmt
-	if err := r.conn.Prepare(ctx, map[**sql.Stmt]string{&s: c.statement.text}); err != nil {
-		return nil, err
-	}
-	r.compiled[c] = s
-	return s, nil
-}
-
 // answer is one answer as it grows.
 type answer struct {
 	view    *View
@@ -108,34 +96,15 @@ type answer struct {
 	members map[string]json.RawMessage
 }
 
-// elements turns rows into JSON, within the limits.
-func (a *answer) elements(c *Container, rows *sql.Rows) ([]json.RawMessage, error) {
-	columns, err := rows.Columns()
-	if err != nil {
-		return nil, err
+// add takes in one more element of a container, within the limits.
+func (a *answer) add(c *Container, elements []json.RawMessage, element json.RawMessage) ([]json.RawMessage, error) {
+	if c.Single && len(elements) > 0 {
+		return nil, errors.New("it is single, and its SQL gives more than one row: end it with ORDER BY … LIMIT 1, or leave single out")
 	}
-	row := newRow(c, columns)
-	var elements []json.RawMessage
-	for n := 0; rows.Next(); n++ {
-		if n >= a.limits.Rows {
-			return nil, a.limit(c, strconv.Itoa(a.limits.Rows)+" rows")
-		}
-		element, err := row.read(rows)
-		if err != nil {
-			return nil, err
-		}
-		if element == nil {
-			continue
-		}
-		if c.Single && len(elements) > 0 {
-			return nil, errors.New("it is single, and its SQL gives more than one row: end it with ORDER BY … LIMIT 1, or leave single out")
-		}
-		if a.size += len(element) + 1; a.size > a.limits.Bytes {
-			return nil, a.limit(c, strconv.Itoa(a.limits.Bytes)+" bytes")
-		}
-		elements = append(elements, element)
+	if a.size += len(element) + 1; a.size > a.limits.Bytes {
+		return nil, a.limit(c, strconv.Itoa(a.limits.Bytes)+" bytes")
 	}
-	return elements, rows.Err()
+	return append(elements, element), nil
 }
 
 func (a *answer) limit(c *Container, what string) error {

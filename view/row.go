@@ -2,7 +2,7 @@ package view
 
 import (
 	"bytes"
-	"database/sql"
+	"database/sql/driver"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -16,58 +16,38 @@ import (
 // contentColumn holds JSON without being named by json.
 const contentColumn = "content"
 
-// row turns one row after another into JSON.
+// row is one row of a container.
 type row struct {
-	columns []string
-	isJSON  []bool
-	values  []any
-	into    []any // pointers to values
-	buffer  []byte
+	container *Container
+	columns   []string
+	values    []driver.Value
 }
 
-func newRow(c *Container, columns []string) *row {
-	r := &row{columns: columns, isJSON: make([]bool, len(columns)), values: make([]any, len(columns)), into: make([]any, len(columns))}
-	for i, name := range columns {
-		r.isJSON[i] = name == contentColumn || slices.Contains(c.JSON, name)
-		r.into[i] = &r.values[i]
-	}
-	return r
-}
-
-// read gives the row at hand: its content where that is its only column, else an
+// read gives the row as JSON: its content where that is its only column, else an
 // object of its columns; nil when there is nothing in it.
-func (r *row) read(rows *sql.Rows) (json.RawMessage, error) {
-	if err := rows.Scan(r.into...); err != nil {
-		return nil, err
-	}
+func (r row) read() (json.RawMessage, error) {
 	if len(r.columns) == 1 && r.columns[0] == contentColumn {
 		return r.verbatim(0)
 	}
-	r.buffer = append(r.buffer[:0], '{')
+	b, err := []byte{'{'}, error(nil)
 	for i := range r.columns {
-		if err := r.member(i); err != nil {
+		if b, err = r.member(b, i); err != nil {
 			return nil, err
 		}
 	}
-	if len(r.buffer) == 1 {
+	if len(b) == 1 {
 		return nil, nil
 	}
-	return append(slices.Clone(r.buffer), '}'), nil
+	return append(b, '}'), nil
 }
 
 // member adds a column, unless it is NULL: what was not said is not there.
-func (r *row) member(i int) (err error) {
-	start := len(r.buffer)
-	if start > 1 {
-		r.buffer = append(r.buffer, ',')
-	}
-	r.buffer, _ = jsontext.AppendQuote(r.buffer, r.columns[i])
-	r.buffer = append(r.buffer, ':')
-	value := r.values[i]
-	if r.isJSON[i] {
+func (r row) member(b []byte, i int) ([]byte, error) {
+	value := any(r.values[i])
+	if r.isJSON(i) {
 		content, err := r.verbatim(i)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		value = nil
 		if content != nil {
@@ -78,15 +58,21 @@ func (r *row) member(i int) (err error) {
 		value = nil // JSON has no word for it
 	}
 	if value == nil {
-		r.buffer = r.buffer[:start]
-		return nil
+		return b, nil
 	}
-	r.buffer, err = appendValue(r.buffer, value)
-	return err
+	if len(b) > 1 {
+		b = append(b, ',')
+	}
+	b, _ = jsontext.AppendQuote(b, r.columns[i])
+	return appendValue(append(b, ':'), value)
+}
+
+func (r row) isJSON(i int) bool {
+	return r.columns[i] == contentColumn || slices.Contains(r.container.JSON, r.columns[i])
 }
 
 // verbatim is a column that holds JSON, byte for byte; nil for NULL.
-func (r *row) verbatim(i int) (json.RawMessage, error) {
+func (r row) verbatim(i int) (json.RawMessage, error) {
 	var content json.RawMessage
 	switch value := r.values[i].(type) {
 	case nil:
@@ -94,7 +80,7 @@ func (r *row) verbatim(i int) (json.RawMessage, error) {
 	case string:
 		content = json.RawMessage(value)
 	case []byte:
-		content = slices.Clone(json.RawMessage(value))
+		content = json.RawMessage(value)
 	case int64:
 		content = strconv.AppendInt(nil, value, 10)
 	default:
