@@ -207,3 +207,33 @@ func TestTrustClose(t *testing.T) {
 	}
 	eventually(t, "no goroutine is left", func() bool { return runtime.NumGoroutine() <= before })
 }
+
+// A key is trusted by whatever name cf-serverd and cf-key gave its file, on any
+// edition; by a name that is another key's too, which is told.
+func TestTrustByAnyName(t *testing.T) {
+	k := mustPair(t, "old35").Public()
+	other := mustPair(t, "rsa3072").Public()
+	md5, sha := hostkey.CommunityDigest(k.RSA()), string(k.Digest())
+	for name, right := range map[string]bool{
+		"root-" + md5 + ".pub": true, "root-" + sha + ".pub": true, "Administrator-" + sha + ".pub": true,
+		md5 + ".pub": true, "192.0.2.7.pub": true, "www1.example.com.pub": true, "-2001:db8::1.pub": true,
+		"root-" + string(other.Digest()) + ".pub": false, "root-" + hostkey.CommunityDigest(other.RSA()) + ".pub": false,
+	} {
+		dir := ppkeys(t)
+		mustWrite(t, filepath.Join(dir, name), k.PEM())
+		trust, err := hostkey.OpenTrust(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, trusted := trust.Lookup(k.Digest()); !trusted {
+			t.Errorf("%s: not trusted", name)
+		}
+		if _, trusted := trust.Lookup(other.Digest()); trusted {
+			t.Errorf("%s: another is trusted by its name", name)
+		}
+		if problems := trust.Problems(); (len(problems) == 0) != right {
+			t.Errorf("%s: %v", name, problems)
+		}
+		trust.Close()
+	}
+}

@@ -97,3 +97,24 @@ func FuzzSigned(f *testing.F) {
 		checkReadsAlike(t, []byte(payload), got.Container)
 	})
 }
+
+// FuzzEnrolment is what anybody can do who saw a host ask to be trusted: what he
+// makes of it asks for nothing. The pair is a file's: other processes of a
+// fuzzer have the same seeds, but for their signatures.
+func FuzzEnrolment(f *testing.F) {
+	o := hubOpener()
+	pair := smallPair(f)
+	seed, err := Enrol(hostContainer(f), hour(), pair)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(seed)
+	f.Add(sealed(f, hostContainer(f), hour(), node()))
+	signed := seed[:strings.LastIndexByte(string(seed), '.')]
+	f.Fuzz(func(t *testing.T, frame []byte) {
+		key, asks := o.Enrolment(frame, anybody)
+		if asks != (key != nil) || asks && (key.Digest() != pair.Digest() || !strings.HasPrefix(string(frame), string(signed)+".")) {
+			t.Fatalf("%q asks", frame)
+		}
+	})
+}
