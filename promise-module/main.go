@@ -1,6 +1,6 @@
 // Command messages is the promise module of CFEngine's messages: promises.
 // cf-agent starts it and speaks to it on stdin and stdout; by hand it sends a
-// message or shows the host's key.
+// message, looks after the outbox or shows the host's key.
 package main
 
 import (
@@ -66,6 +66,8 @@ func run(ctx context.Context, args []string, in *os.File, out io.Writer) error {
 		return printText(out, versionText()+"\n")
 	case "key":
 		return showKey(args[1:], out)
+	case "outbox":
+		return outboxByHand(ctx, args[1:], out)
 	case "send":
 		return sendByHand(ctx, args[1:], in, out)
 	case "view":

@@ -60,7 +60,7 @@ func TestHelpAndVersion(t *testing.T) {
 }
 
 func TestUnknownWordsAreFaultsOfUsage(t *testing.T) {
-	for _, line := range []string{"sned", "--verbose", "outbox list", "key --jsno", "key x y", "send", "send --schema host --content {} --timeout 600 --to tcp://a:1"} {
+	for _, line := range []string{"sned", "--verbose", "outbox", "outbox lst", "outbox list x", "outbox list --all", "outbox show", "outbox show a b", "outbox purge", "outbox purge --all x", "key --jsno", "key x y", "send", "send --schema host --content {} --timeout 600 --to tcp://a:1"} {
 		out, err := byHand(t, strings.Fields(line)...)
 		if out != "" || !errors.Is(err, errUsage) {
 			t.Errorf("%s: %q, %v", line, out, err)

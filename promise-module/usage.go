@@ -16,6 +16,12 @@ Usage:
   messages                          speak CFEngine's promise protocol on stdin and
                                     stdout; cf-agent starts it so
   messages send [OPTION...]         send one message by hand, as a promise would
+  messages outbox list [--json]     what waits for its listener, and what was dropped
+  messages outbox show ID [--json]  one message whole; ID is a message id, or the
+                                    name of a file in the outbox
+  messages outbox retry [ID...] [--json]
+                                    send what waits, or these, now
+  messages outbox purge ID...|--all remove these, or all, unsent
   messages key [--json]             this host's key digest and public key
   messages view write               put a published view, a container on stdin, where
                                     policy reads it: WORKDIR/state/messages/views/
@@ -63,7 +69,8 @@ Example:
 
 // onTerminal is what a person sees who starts the module by its name.
 const onTerminal = `This is the promise module of CFEngine's messages: promises: cf-agent starts it.
-By hand it sends a message (messages send) or shows this host's key (messages key).
+By hand it sends a message (messages send), shows what waits (messages outbox list)
+or this host's key (messages key).
 messages --help tells more.
 `
 
