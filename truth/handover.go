@@ -76,10 +76,20 @@ func settle(ctx context.Context, folder string, o Options) error {
 	if !there(folder, taken.Name) {
 		return refused(folder)
 	}
-	if err := build(ctx, folder, taken, o, func(int64, int64) {}); err != nil {
+	if err := catchUp(ctx, folder, taken, o); err != nil {
 		return err
 	}
 	return replace(folder, taken.Name)
+}
+
+// catchUp applies what a complete file lacks, by whole transactions: whoever is
+// killed meanwhile leaves it complete.
+func catchUp(ctx context.Context, folder string, f sqlite.File, o Options) error {
+	t, err := open(folder, f, o)
+	if err != nil {
+		return err
+	}
+	return errors.Join(t.applyAll(ctx, func(int64, int64) {}), t.release(), syncFile(filepath.Join(folder, f.Name)))
 }
 
 // rename gives a file another name, in the place of one that has it. No SQLite has

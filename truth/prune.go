@@ -32,8 +32,9 @@ type Pruning struct {
 //
 // It works in small steps, after each of which it rests, and may be cut off between
 // any two: the queue's part of a step comes first, and what is then still in the
-// history is found again. It ends where a rebuild begins. What rebuild makes is the same before and after a whole
-// Prune, for what was counted of the messages is noted in the queue.
+// history is found again. It ends where a rebuild begins. What rebuild makes is the
+// same before and after a whole Prune, for what was counted of the messages is noted
+// in the queue.
 func (t *Truth) Prune(ctx context.Context, o Pruning) (removed int64, err error) {
 	applied, err := t.sync()
 	if err != nil {

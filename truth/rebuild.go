@@ -64,17 +64,14 @@ func Rebuild(ctx context.Context, folder string, o Options, progress func(done, 
 	return nil
 }
 
-// build applies the whole queue to a file, or what that lacks.
+// build applies the whole queue to a fresh file, which is good for nothing where
+// that is cut off.
 func build(ctx context.Context, folder string, f sqlite.File, o Options, progress func(done, total int64)) error {
 	t, err := open(folder, f, o)
 	if err != nil {
 		return err
 	}
-	apply := t.applyAll
-	if t.Status().Position == 0 {
-		apply = t.load
-	}
-	return errors.Join(apply(ctx, progress), t.release(), syncFile(filepath.Join(folder, f.Name)))
+	return errors.Join(t.load(ctx, progress), t.release(), syncFile(filepath.Join(folder, f.Name)))
 }
 
 // syncFile sees to it that a file is on disk whole before it takes another's place.
