@@ -83,7 +83,10 @@ func (m *messages) sendWaiting(ctx context.Context, j job) (s sent, waited bool)
 	select {
 	case <-it.landed:
 	case <-ctx.Done():
-		return sent{of: 1, waits: 1, err: context.Cause(ctx)}, true
+		// What has landed by then, as at the end of the promise's own attempts, says more.
+		if _, landed := it.arrived(); !landed {
+			return sent{of: 1, waits: 1, err: context.Cause(ctx)}, true
+		}
 	}
 	switch {
 	case gone || errors.Is(it.came.err, errTaken):
