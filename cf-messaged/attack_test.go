@@ -42,7 +42,7 @@ func strangers(f forger, public []byte) []attack {
 		{"another header", part(good, 0, func(string) string { return base64.RawURLEncoding.EncodeToString([]byte(f.header(nil))) }), message.BadSignature},
 		{"a signature cut short", good[:len(good)-2], message.BadSignature},
 		{"no signature", part(good, 2, func(string) string { return "" }), message.BadSignature},
-		{"cut in the payload", good[:len(good)/2], message.Malformed},
+		{"cut in the payload", good[:strings.Index(good, ".")+10], message.Malformed},
 		{"cut in the header", good[:40], message.Malformed},
 		{"alg none", envelopeOf(f.header(map[string]any{"alg": "none"}), right, unsigned), message.BadSignature},
 		{"alg None", envelopeOf(f.header(map[string]any{"alg": "nOnE"}), right, unsigned), message.BadSignature},
