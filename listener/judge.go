@@ -48,6 +48,11 @@ func (l *Listener) judge(in Incoming) (opened message.Opened, err error) {
 	if err != nil {
 		return opened, err
 	}
+	if in.May != nil {
+		if err := in.May(opened); err != nil {
+			return opened, err
+		}
+	}
 	return opened, validate(schema, opened.Container)
 }
 

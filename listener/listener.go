@@ -35,6 +35,15 @@ type Incoming struct {
 	// pattern has none, which is Silent.
 	Answer func(receipt []byte)
 	Silent bool
+
+	// Proved says that the peer knows by its connection (CURVE) who answers it:
+	// receipts travel bare then (DESIGN.md section 6), unless what they answer
+	// came encrypted.
+	Proved bool
+	// May is what this connection may say beyond what feeds let its sender say:
+	// asked once the feed has let the message in, before its content is checked.
+	// An error refuses it, as a *message.Refusal by its code. nil for anything.
+	May func(message.Opened) error
 }
 
 // Rules are what may change while the listener runs: feeds and schemas are

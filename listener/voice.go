@@ -57,7 +57,7 @@ func (l *Listener) seal(in Incoming, o message.Opened, r message.Receipt) []byte
 	if in.Answer == nil || in.Silent {
 		return nil
 	}
-	sealed, err := l.sealReceipt(knownID(o), r)
+	sealed, err := l.sealReceipt(in, o, r)
 	if err == nil && o.Encrypted && o.Key != nil {
 		sealed, err = message.Encrypt(sealed, o.Key)
 	}
@@ -69,8 +69,12 @@ func (l *Listener) seal(in Incoming, o message.Opened, r message.Receipt) []byte
 	return sealed
 }
 
-func (l *Listener) sealReceipt(id string, r message.Receipt) ([]byte, error) {
-	return l.Seal(r.Container(id), "")
+func (l *Listener) sealReceipt(in Incoming, o message.Opened, r message.Receipt) ([]byte, error) {
+	c := r.Container(knownID(o))
+	if in.Proved && !o.Encrypted {
+		return c.Encode()
+	}
+	return l.Seal(c, "")
 }
 
 // Seal makes the envelope of what the listener says, under the key that seals

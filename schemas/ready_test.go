@@ -9,7 +9,8 @@ import (
 
 // TestReadySchemasSayWhatTheyAre: all that DESIGN.md section 8 names are there.
 func TestReadySchemasSayWhatTheyAre(t *testing.T) {
-	want := strings.Split(`dns static [domain] [] request changed
+	want := strings.Split(`curve_key static sender [public] request changed
+dns static [domain] [] request changed
 domain static [domain] [] request changed
 host common sender [fqhost] request changed
 inventory static sender [uuid machine_id] request changed
@@ -120,6 +121,8 @@ func TestReadyVerdicts(t *testing.T) {
 		{"view", `{"name":"../cmdb","for":"SHA=0","data":{},"made_at":"2026-11-20T12:00:00Z"}`, `/name: expected name of a view`},
 		{"view", `{"name":"cmdb","for":"SHA=0","data":{},"made_at":"2026-11-20T12:00:00Z"}`, `/for: expected key digest`},
 		{"view", `{"name":"cmdb","for":"SHA=0","data":"text","made_at":"2026-11-20T12:00:00Z"}`, `/data: expected object or array`},
+		{"curve_key", `{"public":"` + strings.Repeat("0a", 32) + `"}`, ""},
+		{"curve_key", `{"public":"` + strings.Repeat("0A", 32) + `"}`, `/public: expected CURVE public key of 64 lower-case hex digits`},
 		{"view_request", `{"name":"cmdb"}`, ""},
 		{"view_request", `{"name":"../cmdb"}`, `/name: expected name of a view`},
 		{"view_request", `{"name":"zone","parameters":{"domain":["a"]}}`, `/parameters/domain: expected text of at most 1024 characters, number or boolean`},

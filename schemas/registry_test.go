@@ -61,7 +61,7 @@ func TestSiteAddsItsOwn(t *testing.T) {
 	for _, s := range all {
 		names = append(names, s.ID+" "+s.Version)
 	}
-	if got := strings.Join(names, ","); !strings.HasPrefix(got, "disks 1.0,disks 1.9,disks 1.10,") || !strings.Contains(got, "host 1.0") {
+	if got := strings.Join(names, ","); !strings.HasPrefix(got, "curve_key 1.0,disks 1.0,disks 1.9,disks 1.10,") || !strings.Contains(got, "host 1.0") {
 		t.Error(got)
 	}
 }
@@ -129,7 +129,7 @@ func TestPublishedVersionsNeverChange(t *testing.T) {
 func TestUnknownSaysWhatThereIs(t *testing.T) {
 	r := registry(t, site(t, map[string]string{"disks/1.0.json": "{}", "disks/2.0.json": "{}"}))
 	for _, test := range []struct{ id, version, want string }{
-		{"disk", "", `no schema "disk"; there are disks, dns, domain, host, `},
+		{"disk", "", `no schema "disk"; there are curve_key, disks, dns, domain, host, `},
 		{"disks", "3.0", `no version "3.0" of schema "disks"; there are 1.0, 2.0`},
 		{"disks", "1.00", `no version "1.00" of schema "disks"; there are 1.0, 2.0`},
 		{"../" + filepath.Base(t.TempDir()), "1.0", `no schema "../`},
