@@ -56,9 +56,15 @@ func check(c Config) []finding {
 	found = append(found, checkState(c.State)...)
 	for _, l := range c.Listeners {
 		for _, b := range l.Bind {
-			found = append(found, checkBind(b))
+			found = append(found, checkBind(b, l.Curve))
 		}
 	}
+	for _, f := range c.forwards() {
+		for _, b := range f.Bind {
+			found = append(found, checkBind(b, f.Curve))
+		}
+	}
+	found = append(found, checkCurveKeys(c)...)
 	found = append(found, checkPublished(c)...)
 	return append(found, newFinding("libzmq "+zmq.Version(), zmq.CheckVersion()))
 }
@@ -132,6 +138,28 @@ func checkState(folder string) []finding {
 	return found
 }
 
+// checkCurveKeys looks at the keys that CURVE needs here.
+func checkCurveKeys(c Config) []finding {
+	if !c.speaksCurve() {
+		return nil
+	}
+	pair, err := readCurve(c.State)
+	found := []finding{newFinding("CURVE key "+filepath.Join(c.State, curveSecret), err)}
+	named := map[string]bool{}
+	for _, l := range c.Listeners {
+		named[l.ServerKey] = true
+	}
+	for _, f := range c.forwards() {
+		named[f.ServerKey] = true
+	}
+	delete(named, "")
+	for _, key := range slices.Sorted(maps.Keys(named)) {
+		_, err := pair.client(key)
+		found = append(found, newFinding("server_key "+key, err))
+	}
+	return found
+}
+
 // checkOwner finds a folder of somebody else's. Root may look at it, and should
 // not listen there.
 func checkOwner(folder string) []finding {
@@ -144,14 +172,23 @@ func checkOwner(folder string) []finding {
 	return []finding{f}
 }
 
-// checkBind warns of a socket that the network reaches: without CURVE its
-// peers are proved by their envelopes only, and receipts travel in the clear.
-func checkBind(endpoint string) finding {
+// checkBind finds fault with a socket that the network reaches in the clear:
+// whoever is on the way reads and feigns all but what is signed or encrypted. Where
+// the configuration says curve: off in so many words it only warns.
+func checkBind(endpoint, curve string) finding {
+	what := "bind " + endpoint
 	e, err := zmq.ParseBind(endpoint)
-	if err == nil && !local(e) {
-		return warning("bind "+endpoint, "reachable from the network without encryption: bind loopback, or see that a firewall lets only your nodes in")
+	switch {
+	case err != nil:
+		return newFinding(what, err)
+	case curved(curve):
+		return finding{What: what + ", CURVE for " + curve}
+	case local(e):
+		return finding{What: what}
+	case curve == curveOff:
+		return warning(what, "reachable from the network without encryption, as curve: off says: see that a firewall lets only your nodes in")
 	}
-	return newFinding("bind "+endpoint, err)
+	return newFinding(what, errors.New("reachable from the network without encryption: say curve: any or curve: enrolled there, or bind loopback; curve: off says that you mean it"))
 }
 
 // local tells whether only this host reaches an endpoint.

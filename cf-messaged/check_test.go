@@ -27,10 +27,34 @@ func TestCheck(t *testing.T) {
 		"CURVE key is open": {func(t *testing.T, s *site) { must(t, os.Chmod(s.state+"/curve.key", 0o644)) }, "FAULT", []string{"mode of", "curve.key", "chmod 600"}},
 		"open bind": {func(t *testing.T, s *site) {
 			s.write("listeners: [{pattern: request, bind: ['tcp://*:5309']}]", loopback[2], loopback[3])
+		}, "FAULT", []string{"bind tcp://*:5309", "curve: any", "curve: off"}},
+		"open bind that is meant": {func(t *testing.T, s *site) {
+			s.write("listeners: [{pattern: request, bind: ['tcp://*:5309'], curve: off}]", loopback[2], loopback[3])
 		}, "warning", []string{"bind tcp://*:5309", "firewall"}},
+		"open bind by CURVE": {func(t *testing.T, s *site) {
+			s.write("listeners: [{pattern: request, bind: ['tcp://*:5309'], curve: any}]", loopback[2], loopback[3])
+		}, "ok", []string{"bind tcp://*:5309, CURVE for any"}},
+		"open bind of a forward": {func(t *testing.T, s *site) {
+			s.write(append(loopback, "  receipt: {from: trusted, handlers: [{forward: {pattern: push, bind: ['tcp://*:5558']}}]}")...)
+		}, "FAULT", []string{"bind tcp://*:5558"}},
+		"open bind of views": {func(t *testing.T, s *site) { s.write(append(loopback, "publish: tcp://*:5313")...) }, "FAULT", []string{"bind tcp://*:5313"}},
+		"views published by CURVE": {func(t *testing.T, s *site) {
+			s.write(append(loopback, "publish: {bind: 'tcp://*:5313', curve: any}")...)
+		}, "ok", []string{"bind tcp://*:5313, CURVE for any"}},
+		"CURVE without a key": {func(t *testing.T, s *site) {
+			must(t, os.Remove(s.state+"/curve.key"))
+			s.write("listeners: [{pattern: request, bind: ['tcp://*:5309'], curve: any}]", loopback[2], loopback[3])
+		}, "FAULT", []string{"curve.key", "cf-messaged init"}},
+		"CURVE key that is none": {func(t *testing.T, s *site) {
+			s.put(s.state+"/curve.key", "nonsense")
+			s.write("listeners: [{pattern: request, bind: ['tcp://*:5309'], curve: any}]", loopback[2], loopback[3])
+		}, "FAULT", []string{"curve.key", "40 characters", "move it away"}},
+		"server_key not there": {func(t *testing.T, s *site) {
+			s.write("listeners: [{pattern: push, connect: ['tcp://127.0.0.1:1'], server_key: /nonexistent}]", loopback[2], loopback[3])
+		}, "FAULT", []string{"server_key /nonexistent", "no such file"}},
 		"named bind": {func(t *testing.T, s *site) {
 			s.write("listeners: [{pattern: request, bind: ['tcp://hub.example.com:5309']}]", loopback[2], loopback[3])
-		}, "warning", []string{"bind tcp://hub.example.com:5309"}},
+		}, "FAULT", []string{"bind tcp://hub.example.com:5309"}},
 		"local binds": {func(t *testing.T, s *site) {
 			s.write("listeners: [{pattern: request, bind: ['tcp://[::1]:5309', 'tcp://localhost:1', 'ipc:///x']}]", loopback[2], loopback[3])
 		}, "ok", []string{"bind ipc:///x"}},

@@ -36,7 +36,7 @@ type Config struct {
 	Listeners []Socket        `yaml:"listeners"`
 	Feeds     map[string]Feed `yaml:"feeds"`
 	Limits    Limits          `yaml:"limits"`
-	Publish   string          `yaml:"publish"` // where views are published; "" is nowhere
+	Publish   Publish         `yaml:"publish"`
 
 	file string // where it was read, for messages; empty for the embedded one
 }
@@ -157,7 +157,7 @@ func (c *Config) check() error {
 		faults = append(faults, errors.New("listeners: none; name at least one, as - {pattern: request, bind: [tcp://127.0.0.1:5309]}"))
 	}
 	_, err := c.feeds(senders{})
-	faults = append(faults, err, c.checkHandlers(), c.checkWants(), c.checkKeep(), c.checkPublish())
+	faults = append(faults, err, c.checkHandlers(), c.checkWants(), c.checkKeep(), c.checkEnrolled(), c.checkPublish())
 	_, err = c.limits()
 	_, skewed := c.clockSkew()
 	return errors.Join(append(faults, err, skewed)...)

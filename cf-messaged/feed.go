@@ -38,7 +38,7 @@ func (c *Config) feeds(known senders) (map[string]listener.Feed, error) {
 	feeds := make(map[string]listener.Feed, len(c.Feeds))
 	for _, schema := range slices.Sorted(maps.Keys(c.Feeds)) {
 		feed, err := c.Feeds[schema].rule(known)
-		feed.Replies = feed.Replies || schema == viewRequest
+		feed.Replies = feed.Replies || schema == viewRequest || schema == curveKeySchema
 		if err != nil {
 			faults = append(faults, fmt.Errorf("feeds.%s.from%w", schema, err))
 		}

@@ -15,6 +15,24 @@ import (
 	"github.com/webhuis/cfengine-messages/zmq"
 )
 
+// Publish is where views are published, as written: an endpoint, or
+// {bind: ENDPOINT, curve: any}. The zero value is nowhere.
+type Publish struct {
+	Bind  string `yaml:"bind"`
+	Curve string `yaml:"curve"`
+}
+
+// UnmarshalYAML takes either form.
+func (p *Publish) UnmarshalYAML(unmarshal func(any) error) error {
+	var endpoint string
+	if unmarshal(&endpoint) == nil {
+		*p = Publish{Bind: endpoint}
+		return nil
+	}
+	type plain Publish
+	return unmarshal((*plain)(p))
+}
+
 // publisher publishes views (DESIGN.md section 11); nil where the configuration
 // names no endpoint for them.
 type publisher struct {
@@ -26,7 +44,7 @@ type publisher struct {
 // openPublisher binds and begins. The truth knows of the publisher before anybody
 // can subscribe.
 func (s *service) openPublisher(set *view.Set, limits message.Limits) error {
-	if s.config.Publish == "" {
+	if s.config.Publish.Bind == "" {
 		return nil
 	}
 	views, err := publish.New(publish.Options{
@@ -39,7 +57,8 @@ func (s *service) openPublisher(set *view.Set, limits message.Limits) error {
 	p := &publisher{Publisher: views, log: s.log}
 	s.publisher.Store(p)
 	p.sender, err = zmq.BindSender(zmq.SenderOptions{
-		Pattern: patternPublish, Binds: []string{s.config.Publish}, MaxMessage: cutOff(limits.Size), Subscribed: p.Subscribed,
+		Pattern: patternPublish, Binds: []string{s.config.Publish.Bind}, MaxMessage: cutOff(limits.Size), Subscribed: p.Subscribed,
+		Curve: s.curve.server(s.config.Publish.Curve, s.enrolment.Load()),
 	})
 	if err == nil {
 		p.Start(p.sender.Send)
@@ -92,11 +111,14 @@ func (p *publisher) close() error {
 
 // checkPublish tells what is wrong with publish as written.
 func (c *Config) checkPublish() error {
-	if c.Publish == "" {
+	if c.Publish == (Publish{}) {
 		return nil
 	}
-	if _, err := zmq.ParseBind(c.Publish); err != nil {
+	if _, err := zmq.ParseBind(c.Publish.Bind); err != nil {
 		return fmt.Errorf("publish: %w", err)
+	}
+	if err := curveFault(c.Publish.Curve, "", true, false); err != nil {
+		return fmt.Errorf("publish%w", err)
 	}
 	return nil
 }
@@ -105,10 +127,10 @@ func (c *Config) checkPublish() error {
 // are although they say what changes them.
 func checkPublished(c Config) []finding {
 	set, err := c.views()
-	if c.Publish == "" || err != nil {
+	if c.Publish.Bind == "" || err != nil {
 		return nil
 	}
-	found := []finding{checkBind(c.Publish)}
+	found := []finding{checkBind(c.Publish.Bind, c.Publish.Curve)}
 	var published []string
 	for _, name := range set.Names() {
 		v, _ := set.Find(name)

@@ -36,7 +36,7 @@ func (c *Config) reach(to string) (string, error) {
 		return to, err
 	}
 	for _, l := range c.Listeners {
-		if l.Pattern != patternRequest || len(l.Bind) == 0 {
+		if l.Pattern != patternRequest || len(l.Bind) == 0 || len(l.Only) > 0 {
 			continue
 		}
 		e, err := zmq.ParseBind(l.Bind[0])
@@ -54,9 +54,23 @@ func (c *Config) reach(to string) (string, error) {
 	return "", fmt.Errorf("%s: no listener of pattern request binds: add one, or name where it is reached with --to", c.name())
 }
 
+// curveAt is the curve of the listener that requests to an endpoint reach.
+func (c *Config) curveAt(endpoint string) string {
+	to, _ := zmq.ParseEndpoint(endpoint) // reach has seen it
+	for _, l := range c.Listeners {
+		for _, bind := range l.Bind {
+			if b, err := zmq.ParseBind(bind); err == nil && l.Pattern == patternRequest && b.Port == to.Port && b.Path == to.Path {
+				return l.Curve
+			}
+		}
+	}
+	return curveOff
+}
+
 // courier takes messages to the running listener.
 type courier struct {
 	client   *zmq.Client
+	curve    bool            // it speaks CURVE, so receipts may be bare
 	opener   *message.Opener // of its receipts alone
 	endpoint string
 }
@@ -67,8 +81,17 @@ func (d *putter) courier() (*courier, error) {
 		return nil, usageError{err}
 	}
 	own := d.pair.Public()
+	var curve *zmq.CurveClient
+	if curved(d.config.curveAt(endpoint)) {
+		pair, err := readCurve(d.config.State)
+		if err != nil {
+			return nil, err
+		}
+		curve = &zmq.CurveClient{Server: pair.public, Secret: pair.secret}
+	}
 	return &courier{
-		client:   zmq.NewClient(zmq.ClientOptions{MaxMessage: cutOff(d.limits.Size)}),
+		client:   zmq.NewClient(zmq.ClientOptions{MaxMessage: cutOff(d.limits.Size), Curve: curve}),
+		curve:    curve != nil,
 		endpoint: endpoint,
 		opener: &message.Opener{Limits: receiptLimits, Keys: func(digest hostkey.Digest) (*hostkey.PublicKey, bool) {
 			return own, digest == own.Digest()
@@ -174,7 +197,7 @@ func (c *courier) ask(ctx context.Context, id string, frame []byte) (message.Rec
 		if err != nil {
 			return message.Receipt{}, err
 		}
-		receipt, err := provedReceipt(c.opener, answer, id)
+		receipt, err := provedReceipt(c.opener, c.curve, answer, id)
 		if err != nil || receipt.Code != message.Busy {
 			return receipt, err
 		}

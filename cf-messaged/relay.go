@@ -20,6 +20,9 @@ type Forward struct {
 	To      Endpoints `yaml:"to"`    // connect there, in order of preference; push gives each its turn
 	Bind    Endpoints `yaml:"bind"`  // or bind, for workers and subscribers that connect: push and publish
 	Topic   string    `yaml:"topic"` // publish; the schema where left out
+
+	ServerKey string `yaml:"server_key"` // with to: the CURVE key of the listeners there
+	Curve     string `yaml:"curve"`      // with bind: off, any or enrolled
 }
 
 func (f Forward) check() error {
@@ -31,6 +34,8 @@ func (f Forward) check() error {
 		return errors.New(".forward: expected either to or bind, as to: [tcp://127.0.0.1:5311]")
 	case len(f.Bind) > 0 && !binds:
 		return fmt.Errorf(".forward.bind: goes with push and publish, not with %s", f.Pattern)
+	case curveFault(f.Curve, f.ServerKey, len(f.Bind) > 0, len(f.To) > 0) != nil:
+		return fmt.Errorf(".forward%w", curveFault(f.Curve, f.ServerKey, len(f.Bind) > 0, len(f.To) > 0))
 	case f.Topic != "" && f.Pattern != patternPublish:
 		return fmt.Errorf(".forward.topic: goes with publish, not with %s", f.Pattern)
 	}
@@ -57,14 +62,29 @@ func (f Forward) name() string {
 
 // relay holds the connections that forwarding handlers share.
 type relay struct {
-	client  *zmq.Client
-	opener  *message.Opener // of the next listeners' receipts
-	size    int64
-	senders []*zmq.Sender
+	clients   map[string]*zmq.Client // by the server_key of their forwards
+	opener    *message.Opener        // of the next listeners' receipts
+	size      int64
+	curve     curvePair
+	enrolment *enrolment
+	senders   []*zmq.Sender
 }
 
-func newRelay(trust *hostkey.Trust, size int64) *relay {
-	return &relay{client: zmq.NewClient(zmq.ClientOptions{MaxMessage: size}), opener: &message.Opener{Keys: trust.Lookup, Limits: receiptLimits}, size: size}
+func newRelay(trust *hostkey.Trust, size int64, curve curvePair, e *enrolment) *relay {
+	return &relay{clients: map[string]*zmq.Client{}, opener: &message.Opener{Keys: trust.Lookup, Limits: receiptLimits}, size: size, curve: curve, enrolment: e}
+}
+
+// client is the one for all that prove themselves by the same key, or that need not.
+func (r *relay) client(serverKey string) (*zmq.Client, error) {
+	if c, known := r.clients[serverKey]; known {
+		return c, nil
+	}
+	curve, err := r.curve.client(serverKey)
+	if err != nil {
+		return nil, err
+	}
+	r.clients[serverKey] = zmq.NewClient(zmq.ClientOptions{MaxMessage: r.size, Curve: curve})
+	return r.clients[serverKey], nil
 }
 
 // forward makes the handler that does what f says. What came encrypted was for
@@ -106,22 +126,26 @@ func (r *relay) carry(f Forward) (func(context.Context, queue.Message) error, er
 		return m.Schema
 	}
 	if len(f.Bind) > 0 {
-		s, err := zmq.BindSender(zmq.SenderOptions{Pattern: f.Pattern, Binds: f.Bind, MaxMessage: r.size})
+		s, err := zmq.BindSender(zmq.SenderOptions{Pattern: f.Pattern, Binds: f.Bind, MaxMessage: r.size, Curve: r.curve.server(f.Curve, r.enrolment)})
 		if err != nil {
 			return nil, err
 		}
 		r.senders = append(r.senders, s)
 		return func(ctx context.Context, m queue.Message) error { return s.Send(ctx, topic(m), m.Frame) }, nil
 	}
+	client, err := r.client(f.ServerKey)
+	if err != nil {
+		return nil, err
+	}
 	return map[string]func(context.Context, queue.Message) error{
-		patternRequest: func(ctx context.Context, m queue.Message) error { return r.request(ctx, f.To, m) },
-		patternPush:    func(ctx context.Context, m queue.Message) error { return r.client.Push(ctx, f.To, m.Frame) },
+		patternRequest: func(ctx context.Context, m queue.Message) error { return r.request(ctx, client, f, m) },
+		patternPush:    func(ctx context.Context, m queue.Message) error { return client.Push(ctx, f.To, m.Frame) },
 		patternPublish: func(ctx context.Context, m queue.Message) error {
-			return inTurn(f.To, func(to string) error { return r.client.Publish(ctx, to, topic(m), m.Frame) })
+			return inTurn(f.To, func(to string) error { return client.Publish(ctx, to, topic(m), m.Frame) })
 		},
 		patternPair: func(ctx context.Context, m queue.Message) error {
 			return inTurn(f.To, func(to string) error {
-				_, err := r.client.Pair(ctx, to, m.Frame, nil)
+				_, err := client.Pair(ctx, to, m.Frame, nil)
 				return err
 			})
 		},
@@ -143,13 +167,13 @@ func inTurn(endpoints []string, try func(string) error) error {
 
 // request forwards with a receipt: what the next listener has, this one need
 // not send again, and what it refuses for good is refused here too.
-func (r *relay) request(ctx context.Context, to []string, m queue.Message) error {
-	return inTurn(to, func(endpoint string) error {
-		answer, err := r.client.Request(ctx, endpoint, m.Frame)
+func (r *relay) request(ctx context.Context, client *zmq.Client, f Forward, m queue.Message) error {
+	return inTurn(f.To, func(endpoint string) error {
+		answer, err := client.Request(ctx, endpoint, m.Frame)
 		if err != nil {
 			return err
 		}
-		receipt, err := provedReceipt(r.opener, answer, m.MessageID)
+		receipt, err := provedReceipt(r.opener, f.ServerKey != "", answer, m.MessageID)
 		switch {
 		case err != nil:
 			return fmt.Errorf("%s: %w", endpoint, err)
@@ -167,10 +191,11 @@ func (r *relay) request(ctx context.Context, to []string, m queue.Message) error
 var receiptLimits = message.Limits{Size: 5<<20 + 64<<10, Depth: message.DefaultLimits.Depth + 5}
 
 // provedReceipt reads the answer to a message, which must be the receipt of a
-// listener whose key the opener trusts.
-func provedReceipt(opener *message.Opener, answer []byte, id string) (message.Receipt, error) {
+// listener whose key the opener trusts; proved says that the connection (CURVE)
+// has shown who answers, so that it may be bare.
+func provedReceipt(opener *message.Opener, proved bool, answer []byte, id string) (message.Receipt, error) {
 	opened, err := opener.OpenListener(answer)
-	if err == nil && opened.Sender == "" {
+	if err == nil && opened.Sender == "" && !proved {
 		err = errors.New("it is not signed")
 	}
 	if err != nil {
@@ -187,7 +212,10 @@ func (r *relay) close() error {
 	if r == nil {
 		return nil
 	}
-	errs := []error{r.client.Close()}
+	var errs []error
+	for _, c := range r.clients {
+		errs = append(errs, c.Close())
+	}
 	for _, s := range r.senders {
 		errs = append(errs, s.Close())
 	}

@@ -27,6 +27,8 @@ type replies struct {
 	views *view.Runner
 	rules atomic.Pointer[map[string]replyRule] // by schema of the feed
 
+	enrolment *enrolment // nil where none is asked
+
 	asking sync.Mutex // one at a time asks reader
 	reader *truth.Reader
 }
@@ -39,7 +41,7 @@ type replyRule struct {
 
 // openReplies checks every view against the truth's schemas before any is
 // asked for.
-func openReplies(c Config, t *truth.Truth) (*replies, error) {
+func openReplies(c Config, t *truth.Truth, e *enrolment) (*replies, error) {
 	set, err := c.views()
 	if err != nil {
 		return nil, usageError{err}
@@ -54,7 +56,7 @@ func openReplies(c Config, t *truth.Truth) (*replies, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &replies{truth: t, reader: reader, views: view.NewRunner(set, view.Options{Open: open})}
+	r := &replies{truth: t, enrolment: e, reader: reader, views: view.NewRunner(set, view.Options{Open: open})}
 	r.follow(c)
 	return r, nil
 }
@@ -99,6 +101,9 @@ func (c *Config) views() (*view.Set, error) {
 func (r *replies) reply(ctx context.Context, o message.Opened, position int64) ([]string, *message.View, error) {
 	if err := r.truth.WaitFor(ctx, position); err != nil {
 		return nil, nil, err
+	}
+	if o.Container.Schema == curveKeySchema { // its receipt says that the key is admitted from now on
+		return nil, nil, r.enrolment.learn(ctx, o.Sender)
 	}
 	rule := (*r.rules.Load())[o.Container.Schema]
 	wants, err := r.wants(ctx, o, rule.wants)

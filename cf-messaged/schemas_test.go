@@ -84,7 +84,7 @@ func TestSchemaShow(t *testing.T) {
 		t.Error("no examples")
 	}
 	_, err := s.cli("schema", "show", "disk")
-	wantError(t, err, `no schema "disk"; there are disks, dns`)
+	wantError(t, err, `no schema "disk"; there are curve_key, disks, dns`)
 	_, err = s.cli("schema", "show", "disks", "2.0")
 	wantError(t, err, `no version "2.0" of schema "disks"; there are 1.0, 1.1`)
 	for _, args := range [][]string{{}, {"list", "x"}, {"show"}, {"show", "a", "b", "c"}, {"check", "a"}, {"no"}} {

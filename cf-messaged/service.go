@@ -14,6 +14,7 @@ import (
 
 	"github.com/webhuis/cfengine-messages/hostkey"
 	"github.com/webhuis/cfengine-messages/listener"
+	"github.com/webhuis/cfengine-messages/message"
 	"github.com/webhuis/cfengine-messages/queue"
 	"github.com/webhuis/cfengine-messages/truth"
 	"github.com/webhuis/cfengine-messages/zmq"
@@ -39,6 +40,7 @@ type service struct {
 	pending  *hostkey.Pending
 	queue    *queue.Queue
 	admits   *admission
+	curve    curvePair // empty where nothing speaks CURVE
 	truth    *truth.Truth
 	replies  *replies
 	handlers *handlers
@@ -47,6 +49,7 @@ type service struct {
 	sockets  []*zmq.Server
 
 	publisher atomic.Pointer[publisher] // told of changes from before it is there
+	enrolment atomic.Pointer[enrolment] // the same; nil where no socket is for enrolled hosts
 }
 
 // open opens every file and binds every socket before anything runs, so that
@@ -68,6 +71,11 @@ func (s *service) open() (err error) {
 	if err != nil {
 		return usageError{err}
 	}
+	if s.config.speaksCurve() {
+		if s.curve, err = readCurve(s.config.State); err != nil {
+			return err
+		}
+	}
 	if s.pair, err = hostkey.ReadPair(s.config.Keys); err != nil {
 		return permitted(err, s.config.Keys)
 	}
@@ -86,11 +94,14 @@ func (s *service) open() (err error) {
 	if s.truth, err = truth.Open(s.config.State, truth.Options{Schemas: rules.Schemas, Kept: s.config.keptSchemas(), Log: s.log, Changed: s.changed}); err != nil {
 		return permitted(err, s.config.State)
 	}
-	if s.replies, err = openReplies(s.config, s.truth); err != nil {
+	if err := s.openEnrolment(); err != nil {
+		return permitted(err, s.config.State)
+	}
+	if s.replies, err = openReplies(s.config, s.truth, s.enrolment.Load()); err != nil {
 		return permitted(err, s.config.State)
 	}
 	s.admits.follow(s.config, views, rules.Schemas, func(r listener.Rules) { rules = r })
-	s.handlers, err = startHandlers(s.config, s.queue, newRelay(s.trust, cutOff(limits.Size)), s.log)
+	s.handlers, err = startHandlers(s.config, s.queue, newRelay(s.trust, cutOff(limits.Size), s.curve, s.enrolment.Load()), s.log)
 	if err != nil {
 		return permitted(err, s.config.State)
 	}
@@ -109,9 +120,23 @@ func (s *service) open() (err error) {
 	return s.openPublisher(views, limits)
 }
 
+// openEnrolment learns which CURVE keys belong to which hosts, where a socket asks.
+func (s *service) openEnrolment() error {
+	if !s.config.enrols() {
+		return nil
+	}
+	e, err := newEnrolment(s.config.State, s.curve, s.pair.Digest(), s.trust, s.log)
+	if err != nil {
+		return err
+	}
+	s.enrolment.Store(e)
+	return e.start()
+}
+
 // changed tells those who follow the truth what is known otherwise than before.
 func (s *service) changed(changes []truth.Change) {
 	s.admits.changed(changes)
+	s.enrolment.Load().changed(changes)
 	s.publisher.Load().changed(changes)
 }
 
@@ -122,10 +147,15 @@ func (s *service) stored(schema string) {
 }
 
 func (s *service) bind(size int) error {
-	for _, l := range s.config.Listeners {
+	for i, l := range s.config.Listeners {
+		of, err := s.curve.client(l.ServerKey)
+		if err != nil {
+			return fmt.Errorf("listeners[%d]: %w", i, err)
+		}
 		socket, err := zmq.Listen(zmq.ServerOptions{
 			Pattern: l.Pattern, Binds: l.Bind, Connects: l.Connect, Topics: l.topics(s.pair.Digest()),
 			MaxMessage: cutOff(size), Outstanding: outstanding, Drain: drain,
+			Curve: s.curve.server(l.Curve, s.enrolment.Load()), CurveOf: of,
 			Event: func(err error) { s.log.Warn("a connection is not there yet", "error", err) },
 		})
 		if err != nil {
@@ -180,9 +210,11 @@ func (s *service) serve(ctx context.Context, hup <-chan os.Signal) (failed error
 
 // submit hands what a socket receives to the listener.
 func (s *service) submit(l Socket) func(zmq.Request) {
+	door := s.door(l)
 	return func(q zmq.Request) {
 		s.listener.Submit(listener.Incoming{
-			Pattern: l.Pattern, Peer: q.Peer, Frame: q.Payload, Fault: q.Fault, Silent: l.silent(), Answer: func(receipt []byte) {
+			Pattern: l.Pattern, Peer: q.Peer, Frame: q.Payload, Fault: q.Fault, Silent: l.silent(), Proved: q.Client != "",
+			May: func(o message.Opened) error { return door.may(q.Client, o) }, Answer: func(receipt []byte) {
 				if receipt == nil {
 					q.Drop()
 					return
@@ -208,7 +240,7 @@ func (s *service) close() error {
 		errs = append(errs, s.listener.Close(ctx))
 	}
 	s.keeper.close()
-	errs = append(errs, s.handlers.close(ctx), s.admits.close(), s.replies.close())
+	errs = append(errs, s.handlers.close(ctx), s.admits.close(), s.replies.close(), s.enrolment.Load().close())
 	if s.truth != nil {
 		errs = append(errs, s.truth.Close())
 	}

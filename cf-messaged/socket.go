@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/webhuis/cfengine-messages/hostkey"
 	"github.com/webhuis/cfengine-messages/zmq"
 )
 
@@ -23,6 +24,11 @@ type Socket struct {
 	Bind      Endpoints `yaml:"bind"`
 	Connect   Endpoints `yaml:"connect"`
 	Subscribe []string  `yaml:"subscribe"` // publish: topics, by how they begin; left out it is all
+
+	Curve     string   `yaml:"curve"`      // of those who connect here: off, any or enrolled
+	ServerKey string   `yaml:"server_key"` // the CURVE key of those whom this one connects to
+	Relays    []string `yaml:"relays"`     // enrolled: key digests of hosts that may bring what others say
+	Only      []string `yaml:"only"`       // schemas taken here; left out it is all
 }
 
 // silent patterns have no receipts.
@@ -64,6 +70,17 @@ func (s Socket) check(i int) error {
 	}
 	if len(s.Subscribe) > 0 && s.Pattern != patternPublish {
 		faults = append(faults, fmt.Errorf("listeners[%d].subscribe: goes with publish, not with %s", i, s.Pattern))
+	}
+	if err := curveFault(s.Curve, s.ServerKey, len(s.Bind) > 0, len(s.Connect) > 0); err != nil {
+		faults = append(faults, fmt.Errorf("listeners[%d]%w", i, err))
+	}
+	if len(s.Relays) > 0 && s.Curve != curveEnrolled {
+		faults = append(faults, fmt.Errorf("listeners[%d].relays: goes with curve: enrolled, where a host brings its own messages only", i))
+	}
+	for j, relay := range s.Relays {
+		if _, err := hostkey.ParseDigest(relay); err != nil {
+			faults = append(faults, fmt.Errorf("listeners[%d].relays[%d]: %w", i, j, err))
+		}
 	}
 	for j, c := range s.Connect {
 		if _, err := zmq.ParseEndpoint(c); err != nil {

@@ -88,7 +88,17 @@ func (s *service) bye() {
 		}
 	}
 	s.log.Info("bye", "stored", counts.Stored.Load(), "duplicate", counts.Duplicate.Load(),
-		slog.Group("refused", refused...), "not_kept", counts.Unburied.Load())
+		slog.Group("refused", refused...), "not_kept", counts.Unburied.Load(),
+		"not_admitted", s.enrolment.Load().refused(), "without_curve_key", s.unknown())
+}
+
+// unknown is how many messages came over CURVE without a client's key. There are
+// none while the gate stands.
+func (s *service) unknown() (n int64) {
+	for _, socket := range s.sockets {
+		n += socket.Unknown()
+	}
+	return n
 }
 
 // notify tells systemd, where there is one; a failure is no reason to stop.

@@ -40,7 +40,7 @@ func TestSQLFaults(t *testing.T) {
 		{"SELECT entity FROM host WHERE entity = @sender", `"@sender": parameters are written as :sender`},
 		{"SELECT entity FROM host WHERE domain = :domain", ":domain is not known; there are :sender; others are declared, as parameters: [domain]"},
 		{"SELECT h.nope FROM host h", "no such column: h.nope; host has entity, sender, received_at, content"},
-		{"SELECT * FROM nope", "there is no schema nope; there are: dns, domain, host"},
+		{"SELECT * FROM nope", "there is no schema nope; there are: curve_key, dns, domain, host"},
 		{"SELECT entity FORM host", `near "host": syntax error`},
 		{"SELECT 1) UNION SELECT * FROM (SELECT 2", "syntax error"},
 		{"SELECT entity, sender AS entity FROM host", "two columns are named entity"},

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A pipeline whose every hop is encrypted: a listener that forwards by request and
+// has workers connect, and another that takes both.
+func TestForwardByCurve(t *testing.T) {
+	front, back := newSite(t), newSite(t)
+	ask, work := freePort(t), freePort(t)
+	back.write("listeners:",
+		"  - {pattern: request, bind: ['tcp://127.0.0.1:"+ask+"'], curve: any}",
+		"  - {pattern: push, connect: ['tcp://127.0.0.1:"+work+"'], server_key: "+filepath.Join(front.state, curvePublic)+"}",
+		"feeds: {host: {from: trusted}, network: {from: trusted}}")
+	back.mustCLI("init")
+	public := strings.TrimSpace(read(t, filepath.Join(back.state, curvePublic)))
+	front.write("listeners: [{pattern: request, bind: ['tcp://127.0.0.1:0']}]", "feeds:",
+		"  host:", "    from: trusted", "    handlers:",
+		"      - forward: {pattern: request, to: ['tcp://127.0.0.1:"+ask+"'], server_key: "+fmt.Sprintf("%q", public)+"}",
+		"  network:", "    from: trusted", "    handlers:",
+		"      - forward: {pattern: push, bind: ['tcp://127.0.0.1:"+work+"'], curve: any}")
+	front.mustCLI("init")
+	f, b := front.listen(), back.listen()
+	f.send("m-1", `{"uqhost":"www1"}`)
+	node := &curveHost{t: t, pair: front.pair}
+	request(t, f.client, f.endpoint, node.seal("network", `{"interfaces":{}}`))
+	await(t, "message of either way", func() bool {
+		out := back.mustCLI("tail", "--json")
+		return hasLine(out, `"pattern":"request"`, `"message_id":"m-1"`) && hasLine(out, `"pattern":"push"`, `"network"`)
+	})
+	if left := b.log.line("refused"); left != "" {
+		t.Error(left)
+	}
+}
