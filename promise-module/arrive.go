@@ -50,6 +50,7 @@ func (m *messages) landed(ctx context.Context, c *claimed, j job, a answer) (new
 		return false, m.dropRefused(ctx, c, a)
 	}
 	there, err := c.done()
+	m.flights.leftOutbox()
 	if err != nil || !there {
 		return false, err
 	}

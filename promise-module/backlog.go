@@ -158,11 +158,24 @@ func (f *flights) noteTarget(target string, took bool) {
 	f.took[target] = took
 }
 
-// noteRun puts what this run learned of the outbox on disk, once.
+// leftOutbox notes that the folder is to be synced.
+func (f *flights) leftOutbox() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.gone = true
+}
+
+// noteRun puts what this run did to the outbox, and learned of it, on disk: once,
+// however many messages left.
 func (m *messages) noteRun(ctx context.Context) error {
 	f := m.flights
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.gone {
+		if err := syncFolder(outboxFolder(m.work.state())); err != nil {
+			return err
+		}
+	}
 	if len(f.tried) == 0 && len(f.took) == 0 {
 		return nil
 	}

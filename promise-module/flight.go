@@ -26,6 +26,7 @@ type flights struct {
 	tried  map[string]error // in vain in this run, by the entry's name
 	took   map[string]bool  // whether a target took anything that waited
 	left   int              // wait, and were not tried
+	gone   bool             // something left the outbox
 	logs   []promise.Log    // what is to be told at the end
 	late   []string         // what nobody took in this run, told in one line
 }
