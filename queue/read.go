@@ -36,13 +36,7 @@ func (r *Reader) Messages(ctx context.Context, f Filter) ([]Message, error) {
 	q.whereSet("sender = (SELECT id FROM senders WHERE digest = ?)", f.Sender)
 	q.whereSet("message_id = ?", f.MessageID)
 	q.page("position", f.Newest, f.Limit)
-	messages, err := collect(ctx, r, q, func(rows *sql.Rows) (m Message, size int, err error) {
-		var receivedAt, seq int64
-		err = rows.Scan(&m.Position, &receivedAt, &m.Pattern, &m.Sender, &m.Peer, &m.Schema,
-			&m.Version, &m.MessageID, &m.IssuedAt, &seq, &m.Encrypted, &m.Frame)
-		m.ReceivedAt, m.Seq = time.UnixMicro(receivedAt).UTC(), uint64(seq)
-		return m, len(m.Frame), err
-	})
+	messages, err := r.messages(ctx, q)
 	if err != nil {
 		return nil, fmt.Errorf("queue: reading messages: %w", err)
 	}

@@ -32,7 +32,7 @@ type compiled struct {
 }
 
 // Query runs a text with values in the order of its parameters, and calls use for
-// each row: with the names of the columns, and what is in them (int64, float64,
+// each row, until that returns an error: with the names of the columns, and what is in them (int64, float64,
 // string, []byte or nil), in a slice that the next row overwrites. The text is
 // compiled once: it must be one of few.
 func (d Direct) Query(ctx context.Context, text string, values []any, use func(columns []string, row []driver.Value) error) (err error) {
@@ -42,7 +42,11 @@ func (d Direct) Query(ctx context.Context, text string, values []any, use func(c
 	}
 	s.bound = s.bound[:0]
 	for i, v := range values {
-		s.bound = append(s.bound, driver.NamedValue{Ordinal: i + 1, Value: v})
+		value, err := driver.DefaultParameterConverter.ConvertValue(v)
+		if err != nil {
+			return err
+		}
+		s.bound = append(s.bound, driver.NamedValue{Ordinal: i + 1, Value: value})
 	}
 	rows, err := s.statement.QueryContext(ctx, s.bound)
 	if err != nil {

@@ -41,7 +41,7 @@ func TestDirect(t *testing.T) {
 	if got, err := all(t.Context(), c, "SELECT n FROM a"); err != nil || len(got) != 1 {
 		t.Error(got, err)
 	}
-	if got, err := all(t.Context(), c, "SELECT ?1 AS v, ?2 AS w", "a", int64(2)); err != nil || got[0] != `[v w] []driver.Value{"a", 2}` {
+	if got, err := all(t.Context(), c, "SELECT ?1 AS v, ?2 AS w", "a", 2); err != nil || got[0] != `[v w] []driver.Value{"a", 2}` {
 		t.Error(got, err)
 	}
 	if _, err := all(t.Context(), c, "SELECT missing"); err == nil || !strings.Contains(err.Error(), "no such column") {

@@ -11,15 +11,10 @@ import (
 // of each entity is taken from there. Nothing is written twice
 // for a journal's sake: a load that fails leaves a file to throw away.
 
-// knownLimit bounds the counters that a load keeps in memory, some 60 MB of them.
-const knownLimit = 250_000
-
-// uniqueLimit bounds how many unique values are sorted at once.
-const uniqueLimit = 200_000
-
 // loader is one load.
 type loader struct {
 	*writer
+	batch   int // Options.Batch, which bounds what is kept in memory
 	known   counters
 	indexes []string // those of the history, made anew at the end
 }
@@ -30,10 +25,11 @@ func (t *Truth) load(ctx context.Context, progress func(done, total int64)) erro
 	if err != nil {
 		return err
 	}
-	l, err := t.writer.beginLoad()
+	l, err := t.writer.beginLoad(t.options.Batch)
 	if err != nil {
 		return err
 	}
+	t.options.Batch = min(t.options.Batch, page) // it is no transaction: only as much as pays to read ahead
 	lastID := ""
 	for done := int64(0); ctx.Err() == nil; progress(done, max(done, counts.Messages)) {
 		b, err := t.next()
@@ -53,8 +49,8 @@ func (t *Truth) load(ctx context.Context, progress func(done, total int64)) erro
 	return ctx.Err()
 }
 
-func (w *writer) beginLoad() (*loader, error) {
-	l := &loader{writer: w, known: counters{}}
+func (w *writer) beginLoad(batch int) (*loader, error) {
+	l := &loader{writer: w, batch: batch, known: counters{}}
 	err := w.conn.Run(`PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -262144; 
 		DROP TRIGGER temp._came; DROP TRIGGER temp._says_else; PRAGMA temp_store = FILE; BEGIN IMMEDIATE`)
 	if err != nil {
@@ -101,7 +97,7 @@ func (l *loader) add(b *batch) error {
 	if err := l.writeSkipped(b); err != nil {
 		return err
 	}
-	if len(l.known) < knownLimit {
+	if len(l.known) < 2*l.batch {
 		return nil
 	}
 	return l.flush()
@@ -179,7 +175,7 @@ func (l *loader) loadUniqueOf(schema string) error {
 		for _, u := range unique {
 			found = append(found, ownUnique{v.key, u})
 		}
-		if len(found) >= uniqueLimit {
+		if len(found) >= 2*l.batch {
 			if err := l.putUnique(found); err != nil {
 				return err
 			}

@@ -136,6 +136,8 @@ func TestRebuildIsTheSame(t *testing.T) {
 	}
 	s.same("rebuilt", s.dump(), incremental)
 	s.check(m)
+	must(t, Rebuild(t.Context(), s.folder, Options{Schemas: s.registry, Batch: 7}, nil))
+	s.same("rebuilt in pieces", s.dump(), incremental)
 	must(t, os.Remove(filepath.Join(s.folder, fileName)))
 	s.apply()
 	s.same("deleted", s.dump(), incremental)
