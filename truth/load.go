@@ -6,17 +6,17 @@ import (
 	"fmt"
 )
 
-// A fresh file that nobody else has open is made in another way than message by
-// message: all that was said is written to the history as it comes; then the newest
-// of each entity is taken from there. Nothing is written twice
-// for a journal's sake: a load that fails leaves a file to throw away.
+// A fresh file that nobody else has open is made in another way than batch by batch:
+// all that was said is written to the history as it comes; then the newest of each
+// entity is taken from there. Nothing is written twice for a journal's sake: a load
+// that fails leaves a file to throw away.
 
 // loader is one load.
 type loader struct {
 	*writer
 	batch   int // Options.Batch, which bounds what is kept in memory
 	known   counters
-	indexes []string // those of the history, made anew at the end
+	indexes map[string][]string // by table, to be made anew at the end
 }
 
 // load makes a truth that is empty of the whole queue.
@@ -50,7 +50,7 @@ func (t *Truth) load(ctx context.Context, progress func(done, total int64)) erro
 }
 
 func (w *writer) beginLoad(batch int) (*loader, error) {
-	l := &loader{writer: w, batch: batch, known: counters{}}
+	l := &loader{writer: w, batch: batch, known: counters{}, indexes: map[string][]string{}}
 	err := w.conn.Run(`PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -262144; 
 		DROP TRIGGER temp._came; DROP TRIGGER temp._says_else; PRAGMA temp_store = FILE; BEGIN IMMEDIATE`)
 	if err != nil {
@@ -59,27 +59,33 @@ func (w *writer) beginLoad(batch int) (*loader, error) {
 	return l, l.dropIndexes()
 }
 
-// dropIndexes leaves the history without its indexes, which are made faster of all
-// of it.
+// dropIndexes leaves tables without those indexes that are made faster of all that
+// is in them.
 func (l *loader) dropIndexes() error {
-	rows, err := l.conn.QueryContext(context.Background(), "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = '_history'")
+	rows, err := l.conn.QueryContext(context.Background(),
+		"SELECT tbl_name, name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name IN ('_history', '_unique') AND sql IS NOT NULL")
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	var names []string
+	var drop []string
 	for rows.Next() {
-		var name, text string
-		if err := rows.Scan(&name, &text); err != nil {
+		var table, name, text string
+		if err := rows.Scan(&table, &name, &text); err != nil {
 			return err
 		}
-		names, l.indexes = append(names, name), append(l.indexes, text)
+		drop = append(drop, "DROP INDEX "+identified(name))
+		l.indexes[table] = append(l.indexes[table], text)
 	}
 	if err := rows.Close(); err != nil {
 		return err
 	}
-	for _, name := range names {
-		if err := l.conn.Run("DROP INDEX " + identified(name)); err != nil {
+	return l.runAll(drop)
+}
+
+func (l *loader) runAll(texts []string) error {
+	for _, text := range texts {
+		if err := l.conn.Run(text); err != nil {
 			return err
 		}
 	}
@@ -97,7 +103,7 @@ func (l *loader) add(b *batch) error {
 	if err := l.writeSkipped(b); err != nil {
 		return err
 	}
-	if len(l.known) < 2*l.batch {
+	if len(l.known) < 4*l.batch {
 		return nil
 	}
 	return l.flush()
@@ -114,15 +120,16 @@ func (l *loader) finish(position int64, id string) error {
 	if err := l.flush(); err != nil {
 		return err
 	}
-	for _, text := range l.indexes {
-		if err := l.conn.Run(text); err != nil {
-			return err
-		}
+	if err := l.runAll(l.indexes["_history"]); err != nil {
+		return err
 	}
 	if err := l.conn.Run(takeNewest); err != nil {
 		return fmt.Errorf("taking what is newest: %w", err)
 	}
 	if err := l.loadUnique(); err != nil {
+		return err
+	}
+	if err := l.runAll(l.indexes["_unique"]); err != nil {
 		return err
 	}
 	if err := run(l.moveMeta, position, id); err != nil {
