@@ -11,6 +11,7 @@ type Counts struct {
 	Stored    atomic.Int64
 	Duplicate atomic.Int64
 	Unburied  atomic.Int64 // refused, and not kept as dead letters although they should have been
+	Over      atomic.Int64 // those of the busy that were over a limit of Rates
 	refused   map[message.Code]*atomic.Int64
 }
 

@@ -13,12 +13,20 @@ import (
 // handle takes one frame the whole way up to the queue. Its answer follows
 // from there, after the commit.
 func (l *Listener) handle(in Incoming) {
-	opened, err := l.judge(in)
-	if err != nil {
-		l.refuse(in, opened, err)
+	if !l.addressMay(in) {
+		l.overLimit(in, message.Opened{}, "")
 		return
 	}
-	l.store(in, opened)
+	opened, err := l.judge(in)
+	var much over
+	switch {
+	case errors.As(err, &much):
+		l.overLimit(in, opened, much.Error())
+	case err != nil:
+		l.refuse(in, opened, err)
+	default:
+		l.store(in, opened)
+	}
 }
 
 // judge opens a frame and decides whether it may be stored. What it returns
@@ -34,14 +42,9 @@ func (l *Listener) judge(in Incoming) (opened message.Opened, err error) {
 				"panic", err, "peer", in.Peer, "stack", string(debug.Stack()))
 		}
 	}()
-	if in.Fault != "" {
-		return opened, &message.Refusal{Code: message.Malformed, Reason: in.Fault}
-	}
 	rules := l.rules.Load()
-	if message.IsBare(in.Frame) && len(in.Frame) <= l.limits.Size && !anyUnsigned(rules.Feeds) {
-		return opened, unsigned("no feed takes bare containers")
-	}
-	if opened, err = l.opener.OpenAny(in.Frame); err != nil {
+	opened, err = l.open(in, rules)
+	if err = l.charge(in, opened, err); err != nil {
 		return opened, err
 	}
 	schema, err := admit(rules, opened)
@@ -54,6 +57,17 @@ func (l *Listener) judge(in Incoming) (opened message.Opened, err error) {
 		}
 	}
 	return opened, validate(schema, opened.Container)
+}
+
+// open finds out who says what.
+func (l *Listener) open(in Incoming, rules *Rules) (message.Opened, error) {
+	if in.Fault != "" {
+		return message.Opened{}, &message.Refusal{Code: message.Malformed, Reason: in.Fault}
+	}
+	if message.IsBare(in.Frame) && len(in.Frame) <= l.limits.Size && !anyUnsigned(rules.Feeds) {
+		return message.Opened{}, unsigned("no feed takes bare containers")
+	}
+	return l.opener.OpenAny(in.Frame)
 }
 
 // validate checks the content. An error that is no refusal is the schema's own.

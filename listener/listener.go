@@ -61,6 +61,8 @@ type Options struct {
 	Queue   *queue.Queue
 	Rules   Rules
 	Limits  message.Limits      // message.DefaultLimits where zero
+	Rates   Rates               // what one sender and one address may cost
+	Disk    Disk                // what has to be free for anything to be stored
 	Skew    time.Duration       // how far a sender's clock may be ahead; message.DefaultSkew where zero
 	Room    int                 // frames that may wait for a worker; see Submit
 	Reply   Reply               // what receipts of feeds that reply carry; nil for nothing
@@ -97,6 +99,9 @@ type Listener struct {
 	enrolling *rate.Limiter
 	queue     *queue.Queue
 	limits    message.Limits
+	senders   *meter // what each that is proved may still say; nil for no limit
+	addresses *meter // what each may still cost without proof; nil for no limit
+	room      room
 	opener    *message.Opener
 	stored    func(schema string)
 	reply     Reply
@@ -118,7 +123,8 @@ type Listener struct {
 func New(o Options) (*Listener, error) {
 	o = o.withDefaults()
 	l := &Listener{
-		pair: o.Pair, trust: o.Trust, pending: o.Pending, enrolling: newEnrolling(), queue: o.Queue, limits: o.Limits, now: o.Now, stored: o.Stored, reply: o.Reply,
+		pair: o.Pair, trust: o.Trust, pending: o.Pending, enrolling: newEnrolling(), queue: o.Queue, limits: o.Limits, now: o.Now,
+		senders: newMeter(o.Rates.Sender), addresses: newMeter(o.Rates.Address), room: room{disk: o.Disk, now: o.Now, log: o.Log}, stored: o.Stored, reply: o.Reply,
 		opener:  &message.Opener{Keys: o.Trust.Lookup, Self: o.Pair.Digest(), Pair: o.Pair, Now: o.Now, Skew: o.Skew, Limits: o.Limits},
 		journal: newJournal(o.Log, o.Now), in: make(chan Incoming, o.Room), counts: newCounts(),
 	}

@@ -42,6 +42,11 @@ func (l *Listener) bury(in Incoming, o message.Opened, r *message.Refusal, done 
 		done()
 		return
 	}
+	if l.room.isLow(len(in.Frame)) {
+		l.unburied(in, r, errDiskLow)
+		done()
+		return
+	}
 	var held int64
 	if o.Sender == "" {
 		held = int64(len(in.Frame) + letterCost)

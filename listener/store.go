@@ -17,6 +17,10 @@ import (
 // forwarded to, and the log stays readable after the host's key was replaced.
 // That it came encrypted is kept too: it must not leave this host in the clear.
 func (l *Listener) store(in Incoming, o message.Opened) {
+	if l.room.isLow(len(o.Envelope)) {
+		l.busy(in, o, errDiskLow)
+		return
+	}
 	var receipt []byte
 	replies := l.replies(in, o)
 	if !replies {
@@ -56,6 +60,7 @@ func (l *Listener) notNew(in Incoming, o message.Opened, s queue.Stored) {
 		return
 	}
 	l.counts.Duplicate.Add(1)
+	l.repay(in, o)
 	if l.replies(in, o) {
 		l.owed.Add(1)
 		l.answerFully(in, o, s.Position, message.Duplicate)
@@ -68,11 +73,16 @@ func (l *Listener) notNew(in Incoming, o message.Opened, s queue.Stored) {
 // put on disk. It is no dead letter, because nothing about it was refused.
 func (l *Listener) busy(in Incoming, o message.Opened, err error) {
 	l.counts.refused[message.Busy].Add(1)
-	l.journal.write(slog.LevelError, "message not stored, its sender is told to send it again",
-		"error", err, "peer", in.Peer, "sender", o.Sender, "message_id", o.Container.MessageID)
+	if !errors.Is(err, errDiskLow) { // that is told once for all
+		l.journal.write(slog.LevelError, "message not stored, its sender is told to send it again",
+			"error", err, "peer", in.Peer, "sender", o.Sender, "message_id", o.Container.MessageID)
+	}
 	reason := "the listener cannot put it on disk at the moment; send it again later"
-	if errors.Is(err, queue.ErrFull) {
+	switch {
+	case errors.Is(err, queue.ErrFull):
 		reason = "the listener has more messages than its disk takes at the moment; send it again later"
+	case errors.Is(err, errDiskLow):
+		reason = "the listener's disk is nearly full; send it again later"
 	}
 	in.answer(l.seal(in, o, message.Receipt{
 		Status: message.Refused, Code: message.Busy, Reason: l.told(o, reason),
