@@ -10,12 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml"
-
-	"github.com/webhuis/cfengine-messages/message"
 )
 
 // defaultConfig is the annotated configuration that init writes and that run
@@ -133,9 +130,7 @@ func (c *Config) complete(f flags) {
 	if c.Keys == "" {
 		c.Keys = defaultKeys()
 	}
-	c.Limits.Message = first(c.Limits.Message, Size(strconv.Itoa(message.DefaultLimits.Size)))
-	c.Limits.Depth = first(c.Limits.Depth, strconv.Itoa(message.DefaultLimits.Depth))
-	c.Limits.Skew = first(c.Limits.Skew, message.DefaultSkew.String())
+	c.Limits.complete()
 }
 
 func first[T ~string](texts ...T) T {
@@ -158,9 +153,7 @@ func (c *Config) check() error {
 	}
 	_, err := c.feeds(senders{})
 	faults = append(faults, err, c.checkHandlers(), c.checkWants(), c.checkKeep(), c.checkEnrolled(), c.checkPublish())
-	_, err = c.limits()
-	_, skewed := c.clockSkew()
-	return errors.Join(append(faults, err, skewed)...)
+	return errors.Join(append(faults, c.checkLimits())...)
 }
 
 // defaultKeys is the folder of CFEngine's keys: Debian's package has another

@@ -141,6 +141,18 @@ func TestConfig(t *testing.T) {
 		{sockets + "limits: {clock_skew: 0s}\n", "limits.clock_skew"},
 		{sockets + "limits: {clock_skew: -5m}\n", "limits.clock_skew"},
 		{sockets + "limits: {clock_skew: 5}\n", "limits.clock_skew"},
+		{sockets + "limits: {per_sender: 100/s, per_address: 1/s, disk_free: 2 GiB}\n", ""},
+		{sockets + "limits: {per_sender: off, per_address: off, disk_free: off}\n", ""},
+		{sockets + "limits: {per_sender: 1000000/s, disk_free: 1MiB}\n", ""},
+		{sockets + "limits: {per_sender: 100}\n", `limits.per_sender: expected messages a second from 1/s to 1000000/s, such as 100/s, or off, found "100"`},
+		{sockets + "limits: {per_sender: 0/s}\n", "limits.per_sender"},
+		{sockets + "limits: {per_sender: 1000001/s}\n", "limits.per_sender"},
+		{sockets + "limits: {per_sender: -1/s}\n", "limits.per_sender"},
+		{sockets + "limits: {per_address: many}\n", "limits.per_address"},
+		{sockets + "limits: {per_address: false}\n", "limits.per_address"},
+		{sockets + "limits: {disk_free: 1023KiB}\n", `limits.disk_free: expected a size from 1MiB on, such as 64MiB or 1GiB, or off, found "1023KiB"`},
+		{sockets + "limits: {disk_free: 9000000000GiB}\n", "limits.disk_free"},
+		{sockets + "limits: {disk_free: 10%}\n", "limits.disk_free"},
 		{sockets + "limits: 1MiB\n", "[2:9] string was used where mapping is expected"},
 		{sockets + "limits: {size: 1MiB}\n", `[2:10] unknown field "size"`},
 
@@ -245,6 +257,9 @@ func TestEmbedded(t *testing.T) {
 	must(t, err)
 	if byDefault, err := none.limits(); err != nil || said != byDefault {
 		t.Errorf("it says %+v, the default is %+v, %v", said, byDefault, err)
+	}
+	if written.Limits.PerSender != none.Limits.PerSender || written.Limits.PerAddress != none.Limits.PerAddress || written.Limits.DiskFree != "" {
+		t.Errorf("it says %+v, the defaults are %+v", written.Limits, none.Limits)
 	}
 }
 

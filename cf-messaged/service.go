@@ -106,9 +106,17 @@ func (s *service) open() (err error) {
 		return permitted(err, s.config.State)
 	}
 	s.keeper = s.startKeeper(s.config)
+	rates, err := s.config.Limits.rates()
+	if err != nil {
+		return usageError{err}
+	}
+	disk, err := s.config.diskFree()
+	if err != nil {
+		return err
+	}
 	s.listener, err = listener.New(listener.Options{
 		Pair: s.pair, Trust: s.trust, Pending: s.pending, Queue: s.queue, Rules: rules, Limits: limits, Skew: skew,
-		Room: outstanding * len(s.config.Listeners), Stored: s.stored, Reply: s.replies.reply, Log: s.log,
+		Rates: rates, Disk: disk, Room: outstanding * len(s.config.Listeners), Stored: s.stored, Reply: s.replies.reply, Log: s.log,
 	})
 	if err != nil {
 		return err

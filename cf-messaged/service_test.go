@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/webhuis/cfengine-messages/message"
 	"github.com/webhuis/cfengine-messages/queue"
 )
@@ -208,34 +206,4 @@ func TestNotify(t *testing.T) {
 	r.stop()
 	hear("STOPPING=1")
 	must(t, r.wait())
-}
-
-// A full disk is busy, and no reason to stop: with room again, the message is stored.
-func TestFullDisk(t *testing.T) {
-	s := newSite(t, loopback...)
-	must(t, os.Mkdir(s.state, 0o700))
-	if err := unix.Mount("tmpfs", s.state, "tmpfs", 0, "size=4m,mode=0700"); err != nil {
-		t.Skip("needs root to mount a small disk:", err)
-	}
-	t.Cleanup(func() { must(t, unix.Unmount(s.state, 0)) }) // after the listener's end
-	ballast := filepath.Join(s.state, "ballast")
-	must(t, os.WriteFile(ballast, make([]byte, 5<<19), 0o600))
-	r := s.listen()
-	content := `{"uqhost":"www1","site":{"x":"` + strings.Repeat("x", 100<<10) + `"}}`
-	full := 0
-	for i := 0; ; i++ {
-		got := r.send(fmt.Sprint("m-", i), content)
-		if got.Code == message.Busy {
-			full = i
-			break
-		}
-		if got.Status != message.Stored || i > 100 {
-			t.Fatalf("%d: %+v", i, got)
-		}
-	}
-	r.log.await(t, "message not stored")
-	must(t, os.Remove(ballast))
-	if got := r.send(fmt.Sprint("m-", full), content); got.Status != message.Stored {
-		t.Errorf("with room again: %+v", got)
-	}
 }

@@ -88,7 +88,7 @@ func (s *service) bye() {
 		}
 	}
 	s.log.Info("bye", "stored", counts.Stored.Load(), "duplicate", counts.Duplicate.Load(),
-		slog.Group("refused", refused...), "not_kept", counts.Unburied.Load(),
+		slog.Group("refused", refused...), "not_kept", counts.Unburied.Load(), "over_limits", counts.Over.Load(),
 		"not_admitted", s.enrolment.Load().refused(), "without_curve_key", s.unknown())
 }
 

@@ -45,7 +45,7 @@ var unspoken = map[message.Code]string{
 	message.BadSignature:  "the signature does not hold under the key that the listener has of this host: was the host's key replaced?",
 	message.TooLarge:      "the message is larger than the listener takes: say less in one, or have its limits raised",
 	message.Malformed:     "the listener cannot read it as an envelope or a container: is it another version's?",
-	message.Busy:          "the listener cannot put it on disk at the moment",
+	message.Busy:          "the listener takes no more at the moment",
 }
 
 // receiptLimits bound an answer: a view as large as CFEngine reads. In it the
