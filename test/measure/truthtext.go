@@ -15,11 +15,11 @@ func (f truthFigures) write(b *strings.Builder) {
 	}{
 		{"queue alone, to compare", f.Fill},
 		{"rebuild (aim: 100000)", f.Rebuild},
-		{"repeated state, truth alone (aim: 4 µs)", f.Repeated.Backlog},
+		{"repeated state, alone (aim: 4 µs)", f.Repeated.Backlog},
 	} {
 		row(b, line.name, fmt.Sprintf("%.0f", line.of.Rate), fmt.Sprintf("%.1f, of %d", line.of.CPU, line.of.Messages))
 	}
-	row(b, "repeated state, truth beside the queue", fmt.Sprintf("%.0f", f.Repeated.Following),
+	row(b, "repeated state, beside the queue", fmt.Sprintf("%.0f", f.Repeated.Following),
 		fmt.Sprintf("%.2f of the queue's time (aim: 1.00)", f.Repeated.Behind))
 	b.WriteString("\n")
 	row(b, fmt.Sprintf("host_context, %.0f bytes", f.Idle.Bytes), "p50 µs", "p99 µs")
