@@ -32,9 +32,10 @@ type compiled struct {
 }
 
 // Query runs a text with values in the order of its parameters, and calls use for
-// each row, until that returns an error: with the names of the columns, and what is in them (int64, float64,
-// string, []byte or nil), in a slice that the next row overwrites. The text is
-// compiled once: it must be one of few.
+// each row, until that returns an error, which is returned: with the names of the
+// columns, and what is in them (int64, float64, string, []byte or nil), in a slice
+// that the next row overwrites. The text is compiled once and kept until Close: it
+// must be one of few.
 func (d Direct) Query(ctx context.Context, text string, values []any, use func(columns []string, row []driver.Value) error) (err error) {
 	s, err := d.compile(ctx, text)
 	if err != nil {

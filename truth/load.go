@@ -51,7 +51,7 @@ func (t *Truth) load(ctx context.Context, progress func(done, total int64)) erro
 
 func (w *writer) beginLoad(batch int) (*loader, error) {
 	l := &loader{writer: w, batch: batch, known: counters{}, indexes: map[string][]string{}}
-	err := w.conn.Run(`PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -262144; 
+	err := w.conn.Run(`PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -262144;
 		DROP TRIGGER temp._came; DROP TRIGGER temp._says_else; PRAGMA temp_store = FILE; BEGIN IMMEDIATE`)
 	if err != nil {
 		return nil, fmt.Errorf("beginning to load: %w", err)
