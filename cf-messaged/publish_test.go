@@ -30,7 +30,7 @@ func TestTopics(t *testing.T) {
 }
 
 // A listener publishes what the truth makes of a view, at the endpoint that ready
-// names; other views, after a reload too.
+// names; after a reload other views too, as far as they hold.
 func TestPublish(t *testing.T) {
 	views := t.TempDir()
 	s := newSite(t, append(loopback, "publish: tcp://127.0.0.1:0", "views: "+views)...)
@@ -72,10 +72,18 @@ func TestPublish(t *testing.T) {
 	}
 	r.send("m-1", `{"uqhost":"www1"}`)
 	hears("host_context."+string(s.pair.Digest()), `"uqhost":"www1"`)
-	text := "for: sender\npublish_on: [host]\ncontainers: {me: {sql: \"SELECT uqhost FROM host WHERE entity = :sender\"}}\n"
-	must(t, os.WriteFile(filepath.Join(views, "mine.yaml"), []byte(text), 0o600))
-	must(t, syscall.Kill(os.Getpid(), syscall.SIGHUP))
+	reload := func(table string) {
+		t.Helper()
+		text := "for: sender\npublish_on: [host]\ncontainers: {me: {sql: \"SELECT uqhost FROM " + table + " WHERE entity = :sender\"}}\n"
+		must(t, os.WriteFile(filepath.Join(views, "mine.yaml"), []byte(text), 0o600))
+		must(t, syscall.Kill(os.Getpid(), syscall.SIGHUP))
+	}
+	reload("host")
 	hears("mine."+string(s.pair.Digest()), `"data":{"me":[{"uqhost":"www1"}]}`)
+	reload("nosuch")
+	r.log.await(t, "stay as they were")
+	r.send("m-2", `{"uqhost":"www2"}`)
+	hears("mine."+string(s.pair.Digest()), `"data":{"me":[{"uqhost":"www2"}]}`)
 }
 
 // The port of the views may be taken, as any.

@@ -24,13 +24,16 @@ const viewRequest = "view_request"
 // replies finds what receipts carry beyond that a message is stored.
 type replies struct {
 	truth *truth.Truth
-	views *view.Runner
+	open  func(context.Context) (*sqlite.Conn, error)
 	rules atomic.Pointer[map[string]replyRule] // by schema of the feed
 
 	enrolment *enrolment // nil where none is asked
 
 	asking sync.Mutex // one at a time asks reader
 	reader *truth.Reader
+
+	answering sync.RWMutex // held for reading by who asks views
+	views     *view.Runner
 }
 
 // replyRule is what a feed says of its replies.
@@ -56,9 +59,24 @@ func openReplies(c Config, t *truth.Truth, e *enrolment) (*replies, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &replies{truth: t, enrolment: e, reader: reader, views: view.NewRunner(set, view.Options{Open: open})}
+	r := &replies{truth: t, enrolment: e, open: open, reader: reader, views: view.NewRunner(set, view.Options{Open: open})}
 	r.follow(c)
 	return r, nil
+}
+
+// followViews takes over other views, once they hold against the truth's schemas. It
+// waits for the answers under way.
+func (r *replies) followViews(set *view.Set) error {
+	ctx, cancel := context.WithTimeout(context.Background(), drain)
+	defer cancel()
+	if err := checkViews(ctx, set, r.open); err != nil {
+		return err
+	}
+	r.answering.Lock()
+	defer r.answering.Unlock()
+	was := r.views
+	r.views = view.NewRunner(set, view.Options{Open: r.open})
+	return was.Close()
 }
 
 // follow takes over what the feeds say of replies.
@@ -134,7 +152,9 @@ func (r *replies) view(ctx context.Context, o message.Opened, name string) (*mes
 	if name == "" {
 		return nil, nil
 	}
+	r.answering.RLock()
 	data, err := r.views.Run(ctx, name, hostkey.Digest(o.Sender), parameters)
+	r.answering.RUnlock()
 	if errors.Is(err, view.ErrNotFound) {
 		return nil, nil
 	}

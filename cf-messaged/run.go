@@ -16,8 +16,8 @@ func runCommand(f *flags) *cobra.Command {
 		Use:   "run",
 		Short: "Listen: take messages, put them on disk, answer",
 		Long: `run listens until SIGTERM or SIGINT, then answers what it has received and stops;
-a second one ends it at once. SIGHUP makes it read feeds, schemas and keys again.
-Logs go to stderr; when all sockets are bound it says ready there and to systemd.`,
+a second one ends it at once. SIGHUP makes it read feeds, schemas, views and keys
+again. Logs go to stderr; when all sockets are bound it says ready there and to systemd.`,
 	}
 	return listens(c, f)
 }

@@ -28,8 +28,8 @@ func (s *service) ready() {
 	s.notify(daemon.SdNotifyReady)
 }
 
-// reload takes over feeds, schemas and keys, and has handlers open their files
-// anew. What does not hold changes nothing: the listener goes on with what it
+// reload takes over feeds, schemas, views and keys, and has handlers open their
+// files anew. What does not hold changes nothing: the listener goes on with what it
 // has.
 func (s *service) reload() {
 	s.notify(daemon.SdNotifyReloading + "\n" + daemon.SdNotifyMonotonicUsec())
@@ -53,7 +53,11 @@ func (s *service) reload() {
 	}
 	s.admits.follow(config, views, rules.Schemas, s.takeRules)
 	s.replies.follow(config)
-	s.publisher.Load().follow(views)
+	if err := s.replies.followViews(views); err != nil {
+		s.log.Error("the views that hosts are told stay as they were", "error", err)
+	} else {
+		s.publisher.Load().follow(views)
+	}
 	s.keeper.close()
 	s.keeper = s.startKeeper(config)
 	s.handlers.reopen()
