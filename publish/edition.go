@@ -9,14 +9,23 @@ import (
 	"github.com/webhuis/cfengine-messages/view"
 )
 
+// reason is why it is a host's turn.
+type reason int
+
+const (
+	changed reason = iota // its answer may be another
+	again                 // it came again after our restart, for all we know
+	came                  // it has just subscribed
+)
+
 // edition is a published view, and for whom it is to be asked for.
 type edition struct {
 	view  *view.View
-	due   map[hostkey.Digest]bool // hosts whose turn comes; true: told in any case, for they are new
-	order []hostkey.Digest        // of due
-	all   bool                    // the turn of all who subscribe comes again, after that of rest
-	rest  []hostkey.Digest        // those of the round at hand whose turn has not come yet
-	swap  bool                    // the last turn was of due
+	due   map[hostkey.Digest]reason // hosts whose turn comes
+	order []hostkey.Digest          // of due
+	all   bool                      // the turn of all who subscribe comes again, after that of rest
+	rest  []hostkey.Digest          // those of the round at hand whose turn has not come yet
+	swap  bool                      // the last turn was of due
 
 	stale  bool            // answer is of an older truth
 	answer json.RawMessage // where it is the same for all, while there is something to do
@@ -25,16 +34,16 @@ type edition struct {
 // job is one turn: a view for a host.
 type job struct {
 	*edition
-	host  hostkey.Digest
-	fresh bool // told in any case
+	host hostkey.Digest
+	why  reason
 }
 
-func (e *edition) add(host hostkey.Digest, fresh bool) {
+func (e *edition) add(host hostkey.Digest, why reason) {
 	was, there := e.due[host]
 	if !there {
 		e.order = append(e.order, host)
 	}
-	e.due[host] = was || fresh
+	e.due[host] = max(was, why)
 }
 
 // next takes a host whose turn it is: in turns one of due and one of the round, so
@@ -44,18 +53,24 @@ func (e *edition) next(wanted map[hostkey.Digest]bool) (job, bool) {
 		e.rest, e.all = slices.Collect(maps.Keys(wanted)), false
 	}
 	e.swap = !e.swap
-	switch {
-	case len(e.order) > 0 && (e.swap || len(e.rest) == 0):
+	for len(e.order) > 0 && (e.swap || len(e.rest) == 0) {
 		host := e.order[0]
 		e.order = e.order[1:]
-		fresh := e.due[host]
-		delete(e.due, host)
-		return job{e, host, fresh}, true
-	case len(e.rest) > 0:
+		if _, still := e.due[host]; still { // and has not had its turn in the round
+			return e.turn(host), true
+		}
+	}
+	if len(e.rest) > 0 {
 		host := e.rest[0]
 		e.rest = e.rest[1:]
-		return job{e, host, false}, true
+		return e.turn(host), true
 	}
 	e.answer = nil
 	return job{}, false
+}
+
+func (e *edition) turn(host hostkey.Digest) job {
+	why := e.due[host] // changed where it is not due
+	delete(e.due, host)
+	return job{e, host, why}
 }

@@ -47,7 +47,7 @@ func openMemory(folder string, now time.Time) (*memory, error) {
 	}
 	m := &memory{conn: conn}
 	err = conn.Prepare(ctx, map[**sql.Stmt]string{
-		&m.get: "SELECT digest FROM published WHERE view = ? AND host = ?",
+		&m.get: "SELECT digest, at FROM published WHERE view = ? AND host = ?",
 		&m.put: "INSERT OR REPLACE INTO published VALUES (?, ?, ?, ?)",
 	})
 	if err == nil {
@@ -59,15 +59,16 @@ func openMemory(folder string, now time.Time) (*memory, error) {
 	return m, nil
 }
 
-// last is what the host was told last, the zero digest where that is not known.
-func (m *memory) last(view string, host hostkey.Digest) (d digest, err error) {
+// last is what the host was told last, and when (seconds since 1970); the zero digest
+// where that is not known.
+func (m *memory) last(view string, host hostkey.Digest) (d digest, at int64, err error) {
 	var b []byte
-	err = m.get.QueryRow(view, string(host)).Scan(&b)
+	err = m.get.QueryRow(view, string(host)).Scan(&b, &at)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
 	}
 	copy(d[:], b)
-	return d, err
+	return d, at, err
 }
 
 func (m *memory) told(view string, host hostkey.Digest, d digest, now time.Time) error {

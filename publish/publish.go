@@ -48,8 +48,9 @@ type Send func(ctx context.Context, topic string, payload []byte) error
 
 const (
 	// regrace is how long after its start a Publisher takes those who subscribe for
-	// old ones who come again: to them goes only what has changed. ZeroMQ's
-	// subscribers come back within 10 s (facts/zeromq.md 4.3).
+	// old ones who come again: to them goes only what has changed since they were
+	// told before the start. ZeroMQ's subscribers come back within 10 s
+	// (facts/zeromq.md 4.3).
 	regrace = time.Minute
 	// strangers bounds the topics that are remembered although nobody trusted may
 	// have them now: of hosts to be trusted later, of views to come, or invented.
@@ -134,7 +135,7 @@ func (p *Publisher) SetViews(set *view.Set) {
 	p.views, p.editions = set, nil
 	for _, name := range set.Names() {
 		if v, _ := set.Find(name); v.Published() {
-			p.editions = append(p.editions, &edition{view: v, all: true, stale: true, due: map[hostkey.Digest]bool{}})
+			p.editions = append(p.editions, &edition{view: v, all: true, stale: true, due: map[hostkey.Digest]reason{}})
 		}
 	}
 	p.wake()
@@ -155,7 +156,7 @@ func (p *Publisher) Changed(schema string, host hostkey.Digest) {
 		if host == "" || !e.view.PerHost() {
 			e.all = true
 		} else if _, wants := p.wanted[name][host]; wants {
-			e.add(host, false)
+			e.add(host, changed)
 		}
 		p.wake()
 	}

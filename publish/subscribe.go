@@ -24,7 +24,11 @@ func (p *Publisher) Subscribed(topic string, on bool) {
 		return
 	}
 	if e := p.edition(name); e != nil {
-		e.add(host, p.options.Now().Sub(p.began) > regrace)
+		why := came
+		if p.options.Now().Sub(p.began) < regrace {
+			why = again
+		}
+		e.add(host, why)
 		p.wake()
 	}
 }

@@ -80,12 +80,9 @@ func (p *Publisher) publish(j job, send Send) error {
 		return err
 	}
 	is := digest(sha256.Sum256(data))
-	was, err := p.memory.last(j.view.Name, j.host)
-	if err != nil {
+	was, at, err := p.memory.last(j.view.Name, j.host)
+	if err != nil || is == was && p.heard(j.why, at) {
 		return err
-	}
-	if is == was && !j.fresh {
-		return nil
 	}
 	publication := message.Publication{View: message.View{Name: j.view.Name, Data: data}, For: j.host, MadeAt: now}
 	frame, err := p.frame(publication, key)
@@ -98,6 +95,12 @@ func (p *Publisher) publish(j job, send Send) error {
 		return err
 	}
 	return p.memory.told(j.view.Name, j.host, is, now)
+}
+
+// heard tells whether a host need not be told once more what it was told then. What
+// was told since our start went to who subscribed then, and who comes now is another.
+func (p *Publisher) heard(why reason, at int64) bool {
+	return why == changed || why == again && at < p.began.Unix()
 }
 
 // frame is a publication as only its host can read it.
