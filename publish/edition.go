@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/webhuis/cfengine-messages/hostkey"
 	"github.com/webhuis/cfengine-messages/view"
@@ -27,8 +28,9 @@ type edition struct {
 	rest  []hostkey.Digest          // those of the round at hand whose turn has not come yet
 	swap  bool                      // the last turn was of due
 
-	stale  bool            // answer is of an older truth
-	answer json.RawMessage // where it is the same for all, while there is something to do
+	answer  json.RawMessage // where it is the same for all; nil when it is to be asked for
+	changes int             // of the truth, that may have changed the answer
+	spent   time.Duration   // on it since there was last nothing to do
 }
 
 // job is one turn: a view for a host.
@@ -67,6 +69,12 @@ func (e *edition) next(wanted map[hostkey.Digest]bool) (job, bool) {
 	}
 	e.answer = nil
 	return job{}, false
+}
+
+// giveUp leaves out all whose turn it is, until something changes.
+func (e *edition) giveUp() {
+	e.order, e.rest, e.all = nil, nil, false
+	clear(e.due)
 }
 
 func (e *edition) turn(host hostkey.Digest) job {

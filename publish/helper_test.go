@@ -159,7 +159,7 @@ func (s *site) now() time.Time {
 func (s *site) later() {
 	s.clock.Lock()
 	defer s.clock.Unlock()
-	s.clock.now = s.clock.now.Add(regrace + time.Second)
+	s.clock.now = s.clock.now.Add(returning + time.Second)
 }
 
 // say has a message of a host applied.

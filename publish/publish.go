@@ -12,7 +12,8 @@
 // nothing need be remembered of changes while nobody ran or listened.
 //
 // One goroutine does the work, and rests between two answers: however many hosts
-// a change is for, it takes a quarter of one processor and one reader of the truth.
+// a change is for, it takes a quarter of one processor and one reader of the truth,
+// of which each view that has something to do gets the same time.
 // What comes meanwhile waits as one entry for each view and host, or for each view
 // where all its hosts are concerned; what a host is told is of the moment at which
 // it has its turn, so the newest wins.
@@ -22,6 +23,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -47,11 +49,11 @@ type Options struct {
 type Send func(ctx context.Context, topic string, payload []byte) error
 
 const (
-	// regrace is how long after its start a Publisher takes those who subscribe for
+	// returning is how long after its start a Publisher takes those who subscribe for
 	// old ones who come again: to them goes only what has changed since they were
 	// told before the start. ZeroMQ's subscribers come back within 10 s
 	// (facts/zeromq.md 4.3).
-	regrace = time.Minute
+	returning = time.Minute
 	// strangers bounds the topics that are remembered although nobody trusted may
 	// have them now: of hosts to be trusted later, of views to come, or invented.
 	strangers = 100_000
@@ -78,13 +80,12 @@ type Publisher struct {
 	wanted   map[string]map[hostkey.Digest]bool // by view, who subscribes; true for strangers
 	strange  int                                // how many of them
 	views    *view.Set
-	editions []*edition // by name
+	editions []*edition // in any order
 	idle     bool       // nothing is to be done, nor under way
 
 	// Of the goroutine.
 	runner *view.Runner
 	asked  *view.Set // that runner answers
-	last   int       // edition that had the last turn
 	told   map[string]time.Time
 }
 
@@ -132,11 +133,18 @@ func (p *Publisher) Close() error {
 func (p *Publisher) SetViews(set *view.Set) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	were := p.editions
 	p.views, p.editions = set, nil
 	for _, name := range set.Names() {
-		if v, _ := set.Find(name); v.Published() {
-			p.editions = append(p.editions, &edition{view: v, all: true, stale: true, due: map[hostkey.Digest]reason{}})
+		v, _ := set.Find(name)
+		if !v.Published() {
+			continue
 		}
+		e := &edition{view: v, all: true, due: map[hostkey.Digest]reason{}}
+		if i := slices.IndexFunc(were, func(was *edition) bool { return was.view.Name == name }); i >= 0 {
+			e.due, e.order = were[i].due, were[i].order
+		}
+		p.editions = append(p.editions, e)
 	}
 	p.wake()
 }
@@ -152,7 +160,8 @@ func (p *Publisher) Changed(schema string, host hostkey.Digest) {
 		if e == nil {
 			continue
 		}
-		e.stale = true
+		e.answer = nil
+		e.changes++
 		if host == "" || !e.view.PerHost() {
 			e.all = true
 		} else if _, wants := p.wanted[name][host]; wants {

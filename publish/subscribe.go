@@ -25,7 +25,7 @@ func (p *Publisher) Subscribed(topic string, on bool) {
 	}
 	if e := p.edition(name); e != nil {
 		why := came
-		if p.options.Now().Sub(p.began) < regrace {
+		if p.options.Now().Sub(p.began) < returning {
 			why = again
 		}
 		e.add(host, why)

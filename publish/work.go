@@ -1,10 +1,12 @@
 package publish
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/webhuis/cfengine-messages/hostkey"
@@ -15,8 +17,7 @@ import (
 const (
 	// restShare is how many times as long as an answer took the rest after it is, so
 	// that many answers take a quarter of one processor.
-	restShare   = 3
-	longestRest = time.Second
+	restShare = 3
 	// sendTime bounds the hand-over of a publication, which waits for no subscriber.
 	sendTime = 5 * time.Second
 	// overhead is what a publication has around its view's data, and more.
@@ -38,7 +39,11 @@ func (p *Publisher) run(send Send) {
 		if err := p.publish(j, send); err != nil && p.ctx.Err() == nil {
 			p.tell(j, err)
 		}
-		p.rest(min(longestRest, restShare*time.Since(began)))
+		took := time.Since(began)
+		p.mu.Lock()
+		j.spent += took
+		p.mu.Unlock()
+		p.rest(restShare * took)
 	}
 }
 
@@ -51,17 +56,19 @@ func (p *Publisher) rest(d time.Duration) {
 	}
 }
 
-// next finds the job whose turn it is: views take turns.
+// next finds the job whose turn it is: that of the view that took the least time, so
+// that a slow one does not hold up the others.
 func (p *Publisher) next() (job, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i := range p.editions {
-		at := (p.last + 1 + i) % len(p.editions)
-		e := p.editions[at]
+	slices.SortStableFunc(p.editions, func(a, b *edition) int { return cmp.Compare(a.spent, b.spent) })
+	for _, e := range p.editions {
 		if j, ok := e.next(p.wanted[e.view.Name]); ok {
-			p.last = at
 			return j, true
 		}
+	}
+	for _, e := range p.editions {
+		e.spent = 0
 	}
 	p.idle = true
 	return job{}, false
@@ -122,21 +129,24 @@ func (p *Publisher) ask(j job) (json.RawMessage, error) {
 	if err := p.open(); err != nil {
 		return nil, err
 	}
-	p.mu.Lock()
-	answer := j.answer
-	if j.stale || j.view.PerHost() {
-		answer = nil
+	if j.view.PerHost() {
+		return p.runner.Run(p.ctx, j.view.Name, j.host, nil)
 	}
-	j.stale = false // before it is asked for: what changes meanwhile makes it stale again
+	p.mu.Lock()
+	answer, changes := j.answer, j.changes
 	p.mu.Unlock()
 	if answer != nil {
 		return answer, nil
 	}
 	answer, err := p.runner.Run(p.ctx, j.view.Name, j.host, nil)
-	if err == nil && !j.view.PerHost() {
-		p.mu.Lock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case j.changes != changes: // meanwhile: it is asked for once more
+	case err != nil:
+		j.giveUp() // it would be the same for all
+	default:
 		j.answer = answer
-		p.mu.Unlock()
 	}
 	return answer, err
 }

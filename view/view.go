@@ -3,7 +3,8 @@
 // the answer a SELECT over the truth's schemas.
 //
 //	for: sender                        # sender | trusted | a list of digests; left out it is nobody
-//	publish_on: [host, domain]         # schemas whose change changes the answer
+//	publish_on: [host, domain]         # schemas whose change changes the answer: where the SQL names
+//	                                   # :sender, what a host says of itself changes its own alone
 //	parameters: [domain]               # names that the SQL may use beside :sender
 //	merge: [site, domain, host]        # single containers that make up "merged", the last one wins
 //	containers:
