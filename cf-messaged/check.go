@@ -59,8 +59,11 @@ func check(c Config) []finding {
 			found = append(found, checkBind(b, l.Curve))
 		}
 	}
-	found = append(found, checkForwards(c)...)
-	found = append(found, checkWritable(c)...)
+	for _, f := range c.forwards() {
+		for _, b := range f.Bind {
+			found = append(found, checkBind(b, f.Curve))
+		}
+	}
 	found = append(found, checkCurveKeys(c)...)
 	found = append(found, checkPublished(c)...)
 	return append(found, newFinding("libzmq "+zmq.Version(), zmq.CheckVersion()))

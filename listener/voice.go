@@ -70,6 +70,9 @@ func (l *Listener) seal(in Incoming, o message.Opened, r message.Receipt) []byte
 }
 
 func (l *Listener) sealReceipt(in Incoming, o message.Opened, r message.Receipt) ([]byte, error) {
+	if r.Status != message.Refused { // where the message lies, and how long that has been so
+		r.Epoch = l.queue.Epoch()
+	}
 	c := r.Container(knownID(o))
 	if in.Proved && !o.Encrypted {
 		return c.Encode()

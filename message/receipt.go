@@ -6,13 +6,15 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// ReceiptSchema and ReceiptVersion name the container of a receipt.
+// ReceiptSchema and the two versions name the container of a receipt. It is of
+// the second where it names the epoch of the listener's store.
 const (
-	ReceiptSchema  = "receipt"
-	ReceiptVersion = "1.0"
+	ReceiptSchema       = "receipt"
+	ReceiptVersion      = "1.0"
+	ReceiptEpochVersion = "1.1"
 )
 
-// Bounds of schemas/receipt/1.0.json.
+// Bounds of schemas/receipt.
 const (
 	receiptReasonLimit = 4000 // bytes; the schema allows 4096 characters
 	wantsLimit         = 256
@@ -37,6 +39,10 @@ type Receipt struct {
 	Reason string   // when Refused; may be empty; cut after 4000 bytes
 	Wants  []string // schema ids that the listener lacks about this sender, at most 256, each once
 	View   *View    // what the feed answers with, nil for nothing
+	// Epoch names the life of the listener's store, [A-Za-z0-9_-]{1,64}; "" where
+	// it is not told. Another one than before means that what was stored before
+	// is not there any more.
+	Epoch string
 }
 
 // View is data that policy on the node may use.
@@ -52,7 +58,11 @@ func (r Receipt) Container(messageID string) Container {
 	if !validID(messageID) {
 		messageID = NilID
 	}
-	return Container{Schema: ReceiptSchema, MessageID: messageID, Version: ReceiptVersion, Content: r.content()}
+	version := ReceiptVersion
+	if r.Epoch != "" {
+		version = ReceiptEpochVersion
+	}
+	return Container{Schema: ReceiptSchema, MessageID: messageID, Version: version, Content: r.content()}
 }
 
 // content is written by hand so that the view's bytes stay as they are.
@@ -75,6 +85,9 @@ func (r Receipt) content() []byte {
 		b = append(b, `,"data":`...)
 		b = append(b, r.View.Data...)
 		b = append(b, '}')
+	}
+	if r.Epoch != "" {
+		b = appendMember(b, `,"epoch":`, r.Epoch)
 	}
 	return append(b, '}')
 }

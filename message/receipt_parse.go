@@ -2,6 +2,7 @@ package message
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 )
 
@@ -9,8 +10,8 @@ import (
 // and a status decides whether a message may be forgotten. c comes from
 // Open or OpenListener.
 func ParseReceipt(c Container) (Receipt, error) {
-	if c.Schema != ReceiptSchema || c.Version != ReceiptVersion {
-		return Receipt{}, fmt.Errorf("receipt: got %.64s %.16s, expected %s %s", c.Schema, c.Version, ReceiptSchema, ReceiptVersion)
+	if c.Schema != ReceiptSchema || c.Version != ReceiptVersion && c.Version != ReceiptEpochVersion {
+		return Receipt{}, fmt.Errorf("receipt: got %.64s %.16s, expected %s %s or %s", c.Schema, c.Version, ReceiptSchema, ReceiptVersion, ReceiptEpochVersion)
 	}
 	var receipt Receipt
 	err := read(c.Content, anyDepth, func(r *reader) error {
@@ -19,11 +20,17 @@ func ParseReceipt(c Container) (Receipt, error) {
 	if err == nil {
 		err = receipt.check()
 	}
+	if err == nil && receipt.Epoch != "" && c.Version == ReceiptVersion {
+		err = fmt.Errorf("an epoch stands in receipts of version %s", ReceiptEpochVersion)
+	}
 	if err != nil {
 		return Receipt{}, fmt.Errorf("receipt: %w", err)
 	}
 	return receipt, nil
 }
+
+// epochForm is the schema's pattern, and nothing.
+var epochForm = regexp.MustCompile(`^[A-Za-z0-9_-]{0,64}$`)
 
 func (p *Receipt) member(r *reader, name string) error {
 	var text string
@@ -45,6 +52,8 @@ func (p *Receipt) member(r *reader, name string) error {
 		})
 	case "view":
 		p.View, err = r.view()
+	case "epoch":
+		p.Epoch, err = r.filled()
 	case "site": // the schema's place for a site's additions
 		_, err = r.value()
 	default:
@@ -84,6 +93,9 @@ func (p Receipt) check() error {
 	}
 	if err := p.checkWants(); err != nil {
 		return err
+	}
+	if !epochForm.MatchString(p.Epoch) {
+		return fmt.Errorf("epoch %.64q is none: 1 to 64 letters, digits, hyphens and underscores", p.Epoch)
 	}
 	return p.View.check()
 }

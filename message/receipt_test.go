@@ -89,6 +89,9 @@ func TestParseReceiptRefuses(t *testing.T) {
 		{"a view without data", `{"status":"stored","view":{"name":"v"}}`, "an object or an array"},
 		{"a view that is a text", `{"status":"stored","view":{"name":"v","data":"x"}}`, "an object or an array"},
 		{"a view named as a path", `{"status":"stored","view":{"name":"../../x","data":{}}}`, "view is named"},
+		{"an epoch in 1.0", `{"status":"stored","epoch":"e1"}`, "version 1.1"},
+		{"an epoch that is a path", `{"status":"stored","epoch":"../e"}`, "is none"},
+		{"an empty epoch", `{"status":"stored","epoch":""}`, "epoch"},
 		{"a view with more", `{"status":"stored","view":{"name":"v","data":{},"mode":1}}`, `"/view/mode"`},
 	}
 	for _, tt := range tests {
@@ -103,9 +106,9 @@ func TestParseReceiptRefuses(t *testing.T) {
 	if _, err := ParseReceipt(Container{Schema: "receipt", Version: "1.0", Content: []byte(site)}); err != nil {
 		t.Errorf("a site's addition: %v", err)
 	}
-	for _, c := range []Container{{Schema: "host", Version: "1.0"}, {Schema: "receipt", Version: "1.1"}} {
+	for _, c := range []Container{{Schema: "host", Version: "1.0"}, {Schema: "receipt", Version: "1.2"}} {
 		c.Content = []byte(`{"status":"stored"}`)
-		if _, err := ParseReceipt(c); err == nil || !strings.Contains(err.Error(), "expected receipt 1.0") {
+		if _, err := ParseReceipt(c); err == nil || !strings.Contains(err.Error(), "expected receipt 1.0 or 1.1") {
 			t.Errorf("%s %s: %v", c.Schema, c.Version, err)
 		}
 	}
@@ -117,10 +120,6 @@ func TestReceiptsMeetTheirSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	schema, err := registry.Find(ReceiptSchema, ReceiptVersion)
-	if err != nil {
-		t.Fatal(err)
-	}
 	receipts := []Receipt{
 		{Status: Stored}, {Status: Duplicate, Wants: []string{"network", "dns"}},
 		{Status: Stored, View: &View{"host_context", []byte(`[{}]`)}},
@@ -129,7 +128,11 @@ func TestReceiptsMeetTheirSchema(t *testing.T) {
 	for _, code := range Codes {
 		receipts = append(receipts, Receipt{Status: Refused, Code: code})
 	}
-	for _, r := range receipts {
+	for _, r := range append(receipts, Receipt{Status: Stored, Epoch: "e-1"}) {
+		schema, err := registry.Find(ReceiptSchema, r.Container("m").Version)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := schema.Validate(r.content()); err != nil {
 			t.Errorf("%s: %v", r.content(), err)
 		}

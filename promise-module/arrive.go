@@ -54,7 +54,7 @@ func (m *messages) landed(ctx context.Context, c *claimed, j job, a answer) (new
 	if err != nil || !there {
 		return false, err
 	}
-	return m.settle(ctx, j, a.receipt.View, c.QueuedAt)
+	return m.settle(ctx, j, a, c.QueuedAt)
 }
 
 // maxClaimWait bounds the wait between two looks at a message that another agent

@@ -30,6 +30,7 @@ type delivered struct {
 	View     bool      `json:"view"`    // one came
 	At       time.Time `json:"at"`
 	Made     time.Time `json:"made"` // when the message was, which tells older from newer ones
+	store              // where the receipt says that it lies
 }
 
 // deliveredFile names the memory of a promise by a digest: nothing that
@@ -47,38 +48,37 @@ func (j job) memory(last delivered) ([]byte, error) {
 		return nil, err
 	}
 	return json.Marshal(delivered{Promiser: j.promiser, Schema: j.schema.ID, Version: j.schema.Version, To: j.endpoints(), Key: j.to.key,
-		Signed: j.sign, Content: sum, Reply: j.replyFile, View: last.View, Made: last.Made, At: last.At})
+		Signed: j.sign, Content: sum, Reply: j.replyFile, View: last.View, Made: last.Made, At: last.At, store: last.store})
 }
 
 // holds tells whether the listener holds what the job would send, by what
 // this node remembers, and since when. Only the very bytes that this job would
 // have left count: a memory that is damaged, or from the future (a clock set
 // back), holds nothing, for sending once more does no harm.
-func holds(state string, j job, now time.Time) (since time.Time, held bool) {
+func holds(state string, j job, now time.Time) (last delivered, held bool) {
 	data, err := os.ReadFile(deliveredFile(state, j))
 	if err != nil {
-		return time.Time{}, false
+		return last, false
 	}
-	var last delivered
 	if json.Unmarshal(data, &last) != nil {
-		return time.Time{}, false
+		return last, false
 	}
 	want, err := j.memory(last)
 	if err != nil || !bytes.Equal(data, want) {
-		return time.Time{}, false
+		return last, false
 	}
 	if _, err := os.Stat(j.replyFile); last.View && err != nil {
-		return time.Time{}, false // the view is wanted, and gone
+		return last, false // the view is wanted, and gone
 	}
 	age := now.Sub(last.At)
-	return last.At, age >= 0 && age < j.refresh
+	return last, age >= 0 && age < j.refresh
 }
 
 // remember notes the delivery of a message that was made at that time, unless
 // a newer one is noted: of several that arrive late the newest counts, as at the
 // listener. A note from the future, by a clock that was set back, counts for
 // nothing.
-func (m *messages) remember(ctx context.Context, j job, view bool, made time.Time) error {
+func (m *messages) remember(ctx context.Context, j job, a answer, made time.Time) error {
 	state, now := m.work.state(), m.now()
 	file := deliveredFile(state, j)
 	unlock, err := lock(ctx, filepath.Join(state, "delivered.lock"))
@@ -90,7 +90,7 @@ func (m *messages) remember(ctx context.Context, j job, view bool, made time.Tim
 	if data, err := os.ReadFile(file); err == nil && json.Unmarshal(data, &last) == nil && last.Made.After(made) && !last.Made.After(now) {
 		return nil
 	}
-	data, err := j.memory(delivered{View: view, Made: made.UTC(), At: now.UTC()})
+	data, err := j.memory(delivered{View: a.receipt.View != nil, store: a.store(), Made: made.UTC(), At: now.UTC()})
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ func noted(t *testing.T, attributes map[string]string, at time.Time) (*messages,
 	m := newNode(t)
 	j := mustJob(t, m, attributes)
 	m.now = func() time.Time { return at }
-	if err := m.remember(t.Context(), j, false, at); err != nil {
+	if err := m.remember(t.Context(), j, answer{}, at); err != nil {
 		t.Fatal(err)
 	}
 	return m, j
@@ -39,8 +39,8 @@ func TestTheListenerHoldsWhatWasDelivered(t *testing.T) {
 		{"when the clock was set back", sent.Add(-time.Second), false},
 		{"years later", sent.AddDate(9, 0, 0), false},
 	} {
-		if since, held := holds(m.work.state(), j, c.now); held != c.held || held && !since.Equal(sent) {
-			t.Errorf("%s: held %v since %s", c.what, held, since)
+		if last, held := holds(m.work.state(), j, c.now); held != c.held || held && !last.At.Equal(sent) {
+			t.Errorf("%s: held %v since %s", c.what, held, last.At)
 		}
 	}
 	if _, held := holds(m.work.state(), mustJob(t, m, map[string]string{"refresh": `"0"`}), sent); held {
@@ -137,7 +137,7 @@ func TestADamagedMemoryHoldsNothing(t *testing.T) {
 func TestAViewThatIsGoneIsAskedForAgain(t *testing.T) {
 	m := newNode(t)
 	j := mustJob(t, m, nil)
-	if _, err := m.settle(t.Context(), j, answerWithView().receipt.View, m.now()); err != nil {
+	if _, err := m.settle(t.Context(), j, answerWithView(), m.now()); err != nil {
 		t.Fatal(err)
 	}
 	if _, held := m.holds(j); !held {
@@ -171,9 +171,9 @@ func FuzzHolds(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		mustWrite(t, file, data)
 		var last delivered
-		since, held := holds(m.work.state(), j, m.now())
-		if held && (json.Unmarshal(data, &last) != nil || !since.Equal(last.At)) {
-			t.Errorf("%q holds since %s", data, since)
+		noted, held := holds(m.work.state(), j, m.now())
+		if held && (json.Unmarshal(data, &last) != nil || !noted.At.Equal(last.At)) {
+			t.Errorf("%q holds since %s", data, noted.At)
 		}
 	})
 }

@@ -78,6 +78,7 @@ func newNode(t testing.TB) *messages {
 		now:          func() time.Time { return now },
 		flights:      newFlights(),
 		sequence:     newSequence(work.state()),
+		epochs:       newEpochs(work.state()),
 	}
 	t.Cleanup(func() { m.land() })
 	return m

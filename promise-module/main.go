@@ -114,5 +114,6 @@ func newMessages() *messages {
 
 		flights:  newFlights(),
 		sequence: newSequence(work.state()),
+		epochs:   newEpochs(work.state()),
 	}
 }

@@ -25,6 +25,7 @@ type messages struct {
 
 	flights  *flights // deliveries that the promises do not wait for
 	sequence *sequence
+	epochs   *epochs
 	room     room          // in the outbox
 	limit    time.Duration // of all that the run does for messages
 	spent    time.Duration // of it
@@ -79,5 +80,6 @@ func (m *messages) holds(j job) (since time.Time, held bool) {
 	if j.repeat != repeatChanged {
 		return time.Time{}, false
 	}
-	return holds(m.work.state(), j, m.now())
+	last, held := holds(m.work.state(), j, m.now())
+	return last.At, held && !m.epochs.passed(last.store)
 }

@@ -164,7 +164,7 @@ func TestAMessageByHandIsThePromises(t *testing.T) {
 	if _, held := m.holds(byHand); held || byHand.repeat != repeatAlways {
 		t.Error("by hand is not always sent")
 	}
-	if err := m.remember(t.Context(), byHand, false, m.now()); err != nil {
+	if err := m.remember(t.Context(), byHand, answer{}, m.now()); err != nil {
 		t.Fatal(err)
 	}
 	if _, held := m.holds(mustJob(t, m, nil)); !held {

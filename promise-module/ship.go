@@ -150,7 +150,7 @@ func (m *messages) sendNew(parent, ctx context.Context, j job) sent {
 		kept, err := m.putBy(parent, j, parcels[s.done:], s.err)
 		s.waits, s.unkept = len(kept), err
 	case s.err == nil && s.answer.receipt.Status != message.Refused:
-		s.newView, s.aside = m.settle(parent, j, s.answer.receipt.View, made)
+		s.newView, s.aside = m.settle(parent, j, s.answer, made)
 		if m.flights.ofPromise(j.identity()) != nil && j.repeat == repeatChanged {
 			s.aside = errors.Join(s.aside, m.supersede(j))
 		}
@@ -191,16 +191,18 @@ func (m *messages) sendAll(ctx context.Context, j job, parcels []parcel, s *sent
 // delivery, in this order: where the view is lost, the next run shall ask for it
 // again. What is provided is made of the view on disk, which needs no other
 // delivery.
-func (m *messages) settle(ctx context.Context, j job, view *message.View, made time.Time) (newView bool, err error) {
-	if view != nil {
+func (m *messages) settle(ctx context.Context, j job, a answer, made time.Time) (newView bool, err error) {
+	if view := a.receipt.View; view != nil {
 		if newView, err = writeView(j.replyFile, view.Data); err != nil {
 			return false, fmt.Errorf("its view could not be written, so the next run sends it again: %w", err)
 		}
 	}
+	err = m.epochs.heard(ctx, a.store())
 	if j.repeat == repeatChanged { // else nobody will ask what was delivered last
-		if err := m.remember(ctx, j, view != nil, made); err != nil {
-			return newView, fmt.Errorf("that could not be noted, so the next run sends it again: %w", err)
-		}
+		err = errors.Join(err, m.remember(ctx, j, a, made))
+	}
+	if err != nil {
+		return newView, fmt.Errorf("that could not be noted, so the next run sends it again: %w", err)
 	}
 	if j.provide {
 		if _, err := m.provide(ctx, j, true); err != nil {

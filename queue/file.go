@@ -20,6 +20,9 @@ var file = sqlite.File{
 // DuplicateWindow; so "stored once" is a rule of the file and not of the program.
 // The frame comes last: what precedes it is read without it.
 //
+// epoch names this file: one that is made anew, because the old one is lost, has
+// another.
+//
 // Of messages that left (see Prune) remembered holds the ids, for as long as they
 // can come again; counted what the truth had counted by then; pruned how many
 // there were of a schema, the position of the last of them, and from when on its
@@ -88,4 +91,6 @@ CREATE TABLE pruned (
 	position    INTEGER NOT NULL,
 	whole_from  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;`, `
-ALTER TABLE messages ADD COLUMN encrypted INTEGER NOT NULL DEFAULT 0;`}
+ALTER TABLE messages ADD COLUMN encrypted INTEGER NOT NULL DEFAULT 0;`, `
+CREATE TABLE epoch (name TEXT NOT NULL) STRICT;
+INSERT INTO epoch VALUES (lower(hex(randomblob(8))));`}

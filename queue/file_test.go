@@ -13,7 +13,7 @@ import (
 // An acknowledgement rests on these.
 func TestWriterIsDurable(t *testing.T) {
 	q := mustOpen(t, t.TempDir(), Options{})
-	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "page_size": "4096", "user_version": "3"} {
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "page_size": "4096", "user_version": "4"} {
 		var got string
 		if err := q.writer.conn.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
 			t.Errorf("%s is %s, %v, want %s", pragma, got, err, want)
@@ -74,7 +74,7 @@ func TestRefusedFolders(t *testing.T) {
 		prepare func(*testing.T, string)
 		want    []string
 	}{
-		{"newer", change("PRAGMA user_version = 99"), []string{"newer cf-messaged", "format 99", "knows 3"}},
+		{"newer", change("PRAGMA user_version = 99"), []string{"newer cf-messaged", "format 99", "knows 4"}},
 		{"another program's", change("PRAGMA application_id = 1"), []string{"not a queue of cf-messaged", "move it away"}},
 		{"no database", write(fileName, strings.Repeat("this is text, no database\n", 100)), []string{"not a database"}},
 		{"open to everybody", func(t *testing.T, folder string) { os.Chmod(folder, 0o777) }, []string{"written by everybody", "chmod 700"}},

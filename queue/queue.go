@@ -126,6 +126,10 @@ func Open(folder string, o Options) (*Queue, error) {
 	return q, nil
 }
 
+// Epoch names the log: the same for as long as its file lives, and another one
+// where that was lost and made anew. 16 hexadecimal digits.
+func (q *Queue) Epoch() string { return q.writer.epoch }
+
 // Close refuses what comes from now on, commits what waits, calls its done
 // functions, folds the WAL into the file and releases the folder. It must not be
 // called from a done function. Further calls return what the first one did.

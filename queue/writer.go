@@ -14,6 +14,7 @@ type writer struct {
 	conn    *sqlite.Conn
 	senders map[string]int64 // numbers of the senders last seen, at most maxSenders
 	inWAL   int64            // bytes written since the last checkpoint, estimated
+	epoch   string           // names the file
 	pruned  bool             // messages left, ever: their ids may be remembered
 
 	findSender, addSender         *sql.Stmt
@@ -37,6 +38,9 @@ func openWriter(folder string, o Options) (*writer, error) {
 	}
 	if err == nil {
 		err = conn.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM pruned)").Scan(&w.pruned)
+	}
+	if err == nil {
+		err = conn.QueryRowContext(ctx, "SELECT name FROM epoch").Scan(&w.epoch)
 	}
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())

@@ -47,13 +47,13 @@ func TestVerdicts(t *testing.T) {
 		{"host", `{"uqhost":"a","site":{"n":` + strings.Repeat("1", 40) + `}}`, ""},
 		{"host", `{"uqhost":"a","site":{"n":` + strings.Repeat("1", 41) + `}}`, `host 1.0: /site/n: expected a number of at most 40 characters with an exponent from -308 to 308, found ` + strings.Repeat("1", 40) + `…; send it as a string`},
 		{"receipt", `{"status":"refused","code":"unknown_sender"}`, ""}, // who is not trusted gets no reason
-		{"receipt", `{"status":"refused","reason":"no"}`, `receipt 1.0: property "code" is missing`},
-		{"receipt", `{"status":"duplicate","code":"busy"}`, `receipt 1.0: /code: not allowed here`},
-		{"receipt", `{"status":"stored","reason":"fine"}`, `receipt 1.0: /reason: not allowed here`},
-		{"receipt", `{"status":"refused","code":"nope"}`, `receipt 1.0: /code: expected one of "too_large", "malformed", "unsigned", "unknown_sender", "bad_signature", "not_for_me", "expired", "unknown_schema", "denied", "invalid_content", "busy", found string "nope"`},
-		{"receipt", `{"status":"stored","wants":["network","network"]}`, `receipt 1.0: /wants: items at index 0 and 1 are equal`},
-		{"receipt", `{"status":"stored","wants":["../x"]}`, `receipt 1.0: /wants/0: expected schema id, found string "../x" (pattern ^[a-z][a-z0-9_]{0,63}$)`},
-		{"receipt", `{"status":"stored","view":{"name":"host_context"}}`, `receipt 1.0: /view: property "data" is missing`},
+		{"receipt", `{"status":"refused","reason":"no"}`, `receipt 1.1: property "code" is missing`},
+		{"receipt", `{"status":"duplicate","code":"busy"}`, `receipt 1.1: /code: not allowed here`},
+		{"receipt", `{"status":"stored","reason":"fine"}`, `receipt 1.1: /reason: not allowed here`},
+		{"receipt", `{"status":"refused","code":"nope"}`, `receipt 1.1: /code: expected one of "too_large", "malformed", "unsigned", "unknown_sender", "bad_signature", "not_for_me", "expired", "unknown_schema", "denied", "invalid_content", "busy", found string "nope"`},
+		{"receipt", `{"status":"stored","wants":["network","network"]}`, `receipt 1.1: /wants: items at index 0 and 1 are equal`},
+		{"receipt", `{"status":"stored","wants":["../x"]}`, `receipt 1.1: /wants/0: expected schema id, found string "../x" (pattern ^[a-z][a-z0-9_]{0,63}$)`},
+		{"receipt", `{"status":"stored","view":{"name":"host_context"}}`, `receipt 1.1: /view: property "data" is missing`},
 	} {
 		got := ""
 		if err := find(t, test.schema, "").Validate([]byte(test.content)); err != nil {

@@ -19,6 +19,7 @@ network static sender [ipv4 ipv6 mac] request changed
 patches dynamic sender [] push always
 promise_state state sender [] async_request always
 receipt dynamic sender [] push always
+receipt dynamic sender [] push always
 role static [domain role] [] request changed
 software static sender [] request changed
 timezone static [domain] [] request changed
