@@ -103,13 +103,19 @@ func (h *hub) rebuildAgain(ctx context.Context) error {
 func awaitKept(t *testing.T, h *hub) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
-		if len(h.rows(t, "SELECT 1 FROM _history WHERE schema = 'host'")) == 1 && h.rows(t, "SELECT position FROM _meta")[0] == fmt.Sprint(h.counts(t).Last) {
+		if len(h.rows(t, "SELECT 1 FROM _history WHERE schema = 'host'")) == 1 && h.applied(t) {
 			return
 		}
 		if time.Now().After(deadline) {
 			t.Fatal(h.fault("hosts' messages stay"))
 		}
 	}
+}
+
+// applied tells whether the truth has all that is stored.
+func (h *hub) applied(t *testing.T) bool {
+	t.Helper()
+	return h.rows(t, "SELECT position FROM _meta")[0] == fmt.Sprint(h.counts(t).Last)
 }
 
 func (h *hub) counts(t *testing.T) queue.Counts {
