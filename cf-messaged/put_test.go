@@ -184,7 +184,7 @@ func TestPutAll(t *testing.T) {
 // Many messages are under way at once, and told in their order.
 func TestPutMany(t *testing.T) {
 	r := newSite(t, siteFeeds...).listen()
-	const n = 3*putAtOnce + 1
+	const n = 3*courierAtOnce + 1
 	var contents, want []string
 	for i := range n {
 		contents = append(contents, fmt.Sprintf(`{"domain":"d%d.nl"}`, i))
