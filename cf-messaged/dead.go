@@ -36,10 +36,10 @@ func deadCommand(f *flags) *cobra.Command {
 		Short: "The dead letters: what was refused, and why",
 		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return usageError{fmt.Errorf("dead: list or show? See cf-messaged dead --help")}
+			return usageError{fmt.Errorf("dead: list, show, retry or purge? See cf-messaged dead --help")}
 		},
 	}
-	c.AddCommand(deadListCommand(f), deadShowCommand(f))
+	c.AddCommand(deadListCommand(f), deadShowCommand(f), deadRetryCommand(f), deadPurgeCommand(f))
 	return c
 }
 
@@ -61,7 +61,7 @@ func deadListCommand(f *flags) *cobra.Command {
 
 func deadList(ctx context.Context, r *queue.Reader, out io.Writer, asJSON bool) error {
 	rows := [][]string{{"ID", "RECEIVED", "CODE", "PEER", "SENDER", "SIZE", "REASON"}}
-	err := eachDead(ctx, r, func(d queue.DeadLetter) error {
+	err := eachDead(ctx, r, queue.DeadFilter{}, func(d queue.DeadLetter) error {
 		line := newDeadLine(d)
 		if asJSON {
 			return writeJSON(out, line)

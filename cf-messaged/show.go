@@ -195,7 +195,7 @@ func (h shownHandler) text() string {
 // are not proved.
 func deadWithID(ctx context.Context, r *queue.Reader, id string) ([]queue.DeadLetter, error) {
 	var found []queue.DeadLetter
-	err := eachDead(ctx, r, func(d queue.DeadLetter) error {
+	err := eachDead(ctx, r, queue.DeadFilter{}, func(d queue.DeadLetter) error {
 		whole, err := r.DeadLetter(ctx, d.ID)
 		if err != nil {
 			return err
@@ -218,16 +218,17 @@ func carries(frame []byte, id string) bool {
 	return err == nil && c.MessageID == id
 }
 
-// eachDead calls use for every dead letter without its frame, page by page,
-// the oldest first.
-func eachDead(ctx context.Context, r *queue.Reader, use func(queue.DeadLetter) error) error {
-	for after := int64(0); ; {
-		letters, err := r.DeadLetters(ctx, queue.DeadFilter{After: after, Limit: page})
+// eachDead calls use for every dead letter of a filter without its frame, page by
+// page, the oldest first.
+func eachDead(ctx context.Context, r *queue.Reader, f queue.DeadFilter, use func(queue.DeadLetter) error) error {
+	f.Limit = page
+	for {
+		letters, err := r.DeadLetters(ctx, f)
 		if err != nil || len(letters) == 0 {
 			return err
 		}
 		for _, d := range letters {
-			after = d.ID
+			f.After = d.ID
 			if err := use(d); err != nil {
 				return err
 			}
