@@ -183,3 +183,25 @@ func TestDeadPurge(t *testing.T) {
 		t.Errorf("one of two is not there, and left are %s", got)
 	}
 }
+
+// A listener that wants each host's own connection lets its own bring what others
+// signed where its digest is among the relays.
+func TestDeadRetryByCurve(t *testing.T) {
+	for _, c := range []struct{ curve, relays, want string }{
+		{curveAny, "[]", "stored"},
+		{curveEnrolled, "[]", "refused"},
+		{curveEnrolled, "[%s]", "stored"},
+	} {
+		s, port := newSite(t), freePort(t)
+		relays := strings.ReplaceAll(c.relays, "%s", string(s.pair.Digest()))
+		s.write("listeners: [{pattern: request, bind: ['tcp://127.0.0.1:"+port+"'], curve: "+c.curve+", relays: "+relays+"}]",
+			"feeds: {host: {from: trusted}, curve_key: {from: trusted}}")
+		s.mustCLI("init")
+		s.bury(queue.DeadLetter{Code: "unknown_sender", Frame: s.trusts("node", "").seal("host", `{"uqhost":"www1"}`)})
+		s.listen()
+		out, err := s.cli("dead", "retry", "--all")
+		if !strings.HasPrefix(out, c.want) || (err != nil) != (c.want == "refused") || err != nil && !strings.Contains(out, "relays") {
+			t.Errorf("curve %s, relays %s: %s, %v", c.curve, relays, out, err)
+		}
+	}
+}
