@@ -3,6 +3,7 @@ package zmq
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -113,4 +114,29 @@ func TestOtherFailures(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A second peer that says something and goes must not end the process, which libzmq does by heartbeats: once due, two of
+// their intervals later. 20 s, since the socket's options cannot be seen from here.
+func TestSecondPairLeaves(t *testing.T) {
+	if os.Getenv("SOAK") == "" {
+		t.Skip("SOAK=1 waits for it")
+	}
+	r, got := mustReceive(t, ServerOptions{Pattern: "pair"})
+	first, second := newClient(t, ClientOptions{}), NewClient(ClientOptions{})
+	say := func() {
+		if _, err := first.Pair(t.Context(), r.Endpoints()[0], []byte("x"), nil); err != nil {
+			t.Error(err)
+		}
+		expect(t, got, "", "x", "")
+	}
+	say()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if _, err := second.Pair(ctx, r.Endpoints()[0], []byte("x"), is0("")); kindOf(err) != Timeout {
+		t.Errorf("the second got %v", err)
+	}
+	second.Close()
+	time.Sleep(25 * time.Second)
+	say()
 }

@@ -77,7 +77,7 @@ func (o ServerOptions) withDefaults() ServerOptions {
 //	pair      PAIR    takes [payload] from one PAIR or Client.Pair at a time, and answers it
 //
 // libzmq gives a second PAIR no sign that another has the first's place: it can only tell by its missing receipt. Its
-// connection ends when it leaves or, by heartbeats, when it is gone for 30 s.
+// connection ends when it leaves or, by TCP's keepalive, when it is gone for a minute and a half.
 type Server struct {
 	options ServerOptions
 	side    side
