@@ -16,6 +16,7 @@ import (
 type answer struct {
 	receipt  message.Receipt
 	listener hostkey.Digest // who proved the receipt; empty when nobody did
+	curve    bool           // whoever answered had proved itself by CURVE
 	plain    bool           // no receipt at all: a program that only answers, which counts as stored
 	silent   bool           // no answer at all: the pattern has none
 	endpoint string
@@ -58,6 +59,7 @@ type reader struct {
 	messageID string
 	sent      []byte                                          // the frame that was sent
 	required  *hostkey.PublicKey                              // the listener's key where policy names it
+	curve     bool                                            // the connection has proved who answers, as policy wants it
 	own       func() (*hostkey.Pair, error)                   // opens what is encrypted to this host
 	trusted   func(hostkey.Digest) (*hostkey.PublicKey, bool) // the keys this host trusts
 	certs     *message.Certs                                  // of listeners, verified in this run
@@ -68,10 +70,16 @@ type reader struct {
 var envelopeStart = []byte("eyJ")
 
 // read takes what a listener or any REP program answers. Where the listener's
-// key is known, only a receipt proved by it counts, and nothing else is looked
-// at (DESIGN.md section 6); a plain program's answer counts as delivery
-// otherwise.
+// key is known, only a receipt proved by it counts, or by the connection, and
+// nothing else is looked at (DESIGN.md section 6); a plain program's answer
+// counts as delivery otherwise.
 func (r reader) read(frame []byte) (answer, error) {
+	a, err := r.open(frame)
+	a.curve = r.curve
+	return a, err
+}
+
+func (r reader) open(frame []byte) (answer, error) {
 	if bytes.HasPrefix(frame, envelopeStart) && message.IsEncrypted(frame) && !bytes.Equal(frame, r.sent) {
 		return r.encrypted(frame)
 	}
@@ -111,6 +119,9 @@ func (r reader) clear(frame []byte) (answer, error) {
 // proved takes the receipt of the listener that policy names.
 func (r reader) proved(frame []byte) (answer, error) {
 	name := r.required.Digest()
+	if c, err := message.Decode(frame, receiptLimits); r.curve && err == nil && c.Schema == message.ReceiptSchema {
+		return r.receipt(c, "")
+	}
 	if message.IsBare(frame) {
 		return answer{}, fmt.Errorf("the answer is not a receipt of the listener %s: it is not signed, so it does not count as delivery", name)
 	}

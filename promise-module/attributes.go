@@ -2,8 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
-	"maps"
 	"strings"
 	"time"
 
@@ -40,6 +38,8 @@ type attributes struct {
 	messageID string
 	pattern   string
 	to        target
+	serverKey string   // of to where that names none
+	enrol     []string // the same
 	timeout   time.Duration
 	retries   int
 	repeat    string
@@ -63,14 +63,7 @@ func tableDefaults() attributes {
 
 // known are the attributes that a promise may have.
 var known = []string{"content", "schema", "version", "message_id", "pattern", "to", "timeout", "retries",
-	"repeat", "refresh", "expires", "priority", "outbox", "sign", "encrypt_to", "reply_file", "provide", "topic", "split", "receipt"}
-
-// later are the attributes of the table that nothing here serves yet. They are
-// refused, not ignored: a promise that says server_key and speaks to anybody
-// would be a lie.
-var later = map[string]string{
-	"server_key": "connections are not encrypted",
-}
+	"repeat", "refresh", "expires", "priority", "outbox", "sign", "encrypt_to", "server_key", "enrol", "reply_file", "provide", "topic", "split", "receipt"}
 
 // set reads the attributes that p has into a, and tells every fault.
 func (a *attributes) set(p promise.Promise) error {
@@ -82,6 +75,8 @@ func (a *attributes) set(p promise.Promise) error {
 	r.option("pattern", &a.pattern, patternRequest, patternAsync, patternPublish, patternPush, patternPair)
 	r.duration("timeout", &a.timeout, time.Second, 1, maxTimeout)
 	r.target(&a.to, &a.timeout)
+	r.serverKey(&a.serverKey)
+	r.enrol(&a.enrol)
 	r.number("retries", &a.retries, 0, maxRetries)
 	r.option("repeat", &a.repeat, repeatChanged, repeatAlways)
 	r.duration("refresh", &a.refresh, time.Minute, 0, maxMinutes)
@@ -95,24 +90,8 @@ func (a *attributes) set(p promise.Promise) error {
 	r.duration("expires", &a.expires, time.Hour, 1, maxHours)
 	r.number("priority", &a.priority, 0, 4)
 	r.bool("outbox", &a.outbox)
-	r.unserved()
+	r.fault(promise.UnknownAttributes(r.p, known...))
 	return r.err()
-}
-
-// unserved refuses what no promise of this version may have.
-func (r *reading) unserved() {
-	rest := promise.Promise{Attributes: maps.Clone(r.p.Attributes)}
-	for _, name := range sortedKeys(later) {
-		if r.given(name) {
-			r.fault(notServed(name))
-			delete(rest.Attributes, name)
-		}
-	}
-	r.fault(promise.UnknownAttributes(rest, known...))
-}
-
-func notServed(name string) error {
-	return fmt.Errorf("attribute %q is not served by this version (%s): remove it", name, later[name])
 }
 
 // content takes a container or a list as it is, a string that is a JSON

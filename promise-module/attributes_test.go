@@ -120,7 +120,10 @@ func TestWrongAttributesAreToldOnce(t *testing.T) {
 		{"encrypt_to", `"SHA=1234"`, "is not a key digest"},
 		{"encrypt_to", `"MD5=1234"`, "an MD5 digest proves nothing"},
 		{"encrypt_to", `["/x"]`, "expected a string"},
-		{"server_key", `"x"`, "not served by this version (connections are not encrypted)"},
+		{"server_key", `"x"`, "expected the absolute path of the listener's curve.pub, or the 40 characters of Z85 text in it"},
+		{"server_key", `""`, "is empty"},
+		{"enrol", `"tcp://hub"`, `attribute "enrol": endpoint "tcp://hub"`},
+		{"enrol", `[]`, `attribute "enrol": expected 1 to 16 endpoints`},
 		{"contents", `"{}"`, "known are: content, schema"},
 	} {
 		_, err := read(t, map[string]string{c.name: c.raw})

@@ -18,11 +18,15 @@ type parcel struct {
 	frame     []byte
 	key       *hostkey.PublicKey // of the listener, where policy names it
 	recipient *hostkey.PublicKey // who alone can open it; nil where anybody may
+	client    *curveClient       // what it goes out by
 }
 
 // addressed makes the parcel of a job without its message: to whom it goes.
 func (m *messages) addressed(ctx context.Context, j job) (p parcel, err error) {
 	if p.key, err = m.listener(ctx, j.to.key); err != nil {
+		return p, err
+	}
+	if p.client, err = m.clientOf(ctx, j.to.serverKey); err != nil {
 		return p, err
 	}
 	if p.recipient, err = m.listener(ctx, j.encryptTo); err != nil {
@@ -151,22 +155,23 @@ func (m *messages) bring(ctx context.Context, j job, p parcel) (answer, error) {
 	switch j.pattern {
 	case patternPublish:
 		d.carry = func(ctx context.Context, endpoint string) (answer, error) {
-			return handedOver, m.client.Publish(ctx, endpoint, j.topic, p.frame)
+			return handedOver, p.client.Publish(ctx, endpoint, j.topic, p.frame)
 		}
 	case patternPush:
 		// All endpoints at once: libzmq gives each of them its turn.
 		d.endpoints = d.endpoints[:1]
 		d.carry = func(ctx context.Context, _ string) (answer, error) {
-			return handedOver, m.client.Push(ctx, j.endpoints(), p.frame)
+			return handedOver, p.client.Push(ctx, j.endpoints(), p.frame)
 		}
 	case patternPair:
 		d.carry = m.pairCarry(ctx, j, p)
 	default:
 		r := m.reader(ctx, p)
 		d.carry = func(ctx context.Context, endpoint string) (answer, error) {
-			return r.answered(m.client.Request(ctx, endpoint, p.frame))
+			return r.answered(p.client.Request(ctx, endpoint, p.frame))
 		}
 	}
+	d.carry = m.admitted(j, p.client, d.carry)
 	return d.send(ctx)
 }
 
@@ -178,13 +183,13 @@ var handedOver = answer{silent: true, receipt: message.Receipt{Status: message.S
 func (m *messages) pairCarry(ctx context.Context, j job, p parcel) func(context.Context, string) (answer, error) {
 	if !j.receipt {
 		return func(ctx context.Context, endpoint string) (answer, error) {
-			_, err := m.client.Pair(ctx, endpoint, p.frame, nil)
+			_, err := p.client.Pair(ctx, endpoint, p.frame, nil)
 			return handedOver, err
 		}
 	}
 	r := m.reader(ctx, p)
 	return func(ctx context.Context, endpoint string) (answer, error) {
-		return r.answered(m.client.Pair(ctx, endpoint, p.frame, func(frame []byte) bool {
+		return r.answered(p.client.Pair(ctx, endpoint, p.frame, func(frame []byte) bool {
 			_, err := r.read(frame)
 			return err == nil
 		}))
@@ -197,6 +202,7 @@ func (m *messages) reader(ctx context.Context, p parcel) reader {
 		messageID: p.id,
 		sent:      p.frame,
 		required:  p.key,
+		curve:     p.client.curve(),
 		own:       m.pair,
 		trusted:   func(d hostkey.Digest) (*hostkey.PublicKey, bool) { return m.trusted(ctx, d) },
 		certs:     &m.certs,

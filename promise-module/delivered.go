@@ -23,7 +23,8 @@ type delivered struct {
 	Schema   string    `json:"schema"`
 	Version  string    `json:"version"`
 	To       []string  `json:"to"`
-	Key      string    `json:"key,omitempty"` // of the listener, as policy names it
+	Key      string    `json:"key,omitempty"`        // of the listener, as policy names it
+	Server   string    `json:"server_key,omitempty"` // its CURVE key, the same
 	Signed   bool      `json:"signed"`
 	Content  string    `json:"content"` // SHA-256 of the content by value
 	Reply    string    `json:"reply"`   // where a view goes
@@ -47,7 +48,7 @@ func (j job) memory(last delivered) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(delivered{Promiser: j.promiser, Schema: j.schema.ID, Version: j.schema.Version, To: j.endpoints(), Key: j.to.key,
+	return json.Marshal(delivered{Promiser: j.promiser, Schema: j.schema.ID, Version: j.schema.Version, To: j.endpoints(), Key: j.to.key, Server: j.to.serverKey,
 		Signed: j.sign, Content: sum, Reply: j.replyFile, View: last.View, Made: last.Made, At: last.At, store: last.store})
 }
 

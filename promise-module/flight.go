@@ -173,7 +173,7 @@ func (m *messages) Terminate(ctx context.Context) []promise.Log {
 	if err := m.sequence.giveBack(); err != nil {
 		m.flights.tell(promise.Verbose("The counters' leases stay open: " + err.Error()))
 	}
-	if err := m.client.CloseWithin(min(max(m.runLeft(), minLinger), maxLinger)); err != nil {
+	if err := m.closeClients(min(max(m.runLeft(), minLinger), maxLinger)); err != nil {
 		m.flights.tell(promise.Error("Handed over, and not taken in time: " + err.Error()))
 	}
 	if err := m.noteRun(ctx); err != nil {
@@ -192,7 +192,7 @@ const (
 func (m *messages) land() error {
 	m.flights.cancel()
 	m.flights.going.Wait()
-	return errors.Join(m.sequence.giveBack(), m.client.Close())
+	return errors.Join(m.sequence.giveBack(), m.closeClients(maxLinger))
 }
 
 // report tells what became of a message that no promise waits for.

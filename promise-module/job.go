@@ -93,12 +93,13 @@ func (j *job) checkPattern() error {
 	var faults []error
 	for attribute, wrong := range map[string]bool{
 		`"encrypt_to" does not go with "sign" false: what is encrypted is the signed envelope`: j.encryptTo != "" && !j.sign,
-		`"split" goes with pattern "push"`:                                                                       j.split && j.pattern != patternPush,
-		`"receipt" goes with pattern "pair"`:                                                                     j.receipt && j.pattern != patternPair,
-		`"message_id" does not go with "split", which makes several messages`:                                    j.split && j.messageID != "",
-		`"reply_file" does not go with pattern "` + j.pattern + `", which has no answer`:                         j.ownReplyFile && j.silent(),
-		`"provide" does not go with pattern "` + j.pattern + `", which has no answer`:                            j.provide && j.silent(),
-		`"provide" needs "key" in "to": what becomes variables and classes must be proved by the listener's key`: j.provide && j.to.key == "",
+		`"split" goes with pattern "push"`:                                                                                        j.split && j.pattern != patternPush,
+		`"receipt" goes with pattern "pair"`:                                                                                      j.receipt && j.pattern != patternPair,
+		`"message_id" does not go with "split", which makes several messages`:                                                     j.split && j.messageID != "",
+		`"reply_file" does not go with pattern "` + j.pattern + `", which has no answer`:                                          j.ownReplyFile && j.silent(),
+		`"provide" does not go with pattern "` + j.pattern + `", which has no answer`:                                             j.provide && j.silent(),
+		`"provide" needs "key" in "to", or "server_key": what becomes variables and classes must be proved by the listener's key`: j.provide && j.to.key == "" && j.to.serverKey == "",
+		`"enrol" needs "server_key": the key that it binds is that of CURVE connections`:                                          len(j.to.enrol) > 0 && j.to.serverKey == "",
 	} {
 		if wrong {
 			faults = append(faults, fmt.Errorf("attribute %s", attribute))
@@ -162,6 +163,12 @@ func (j *job) checkElements() error {
 func (m *messages) complete(j *job) error {
 	if len(j.endpoints()) == 0 {
 		return fmt.Errorf(`attribute "to" is missing: name the listener, as to => "tcp://hub.example.com:5309", or set it for all promises in %s`, m.defaultsFile)
+	}
+	if j.to.serverKey == "" {
+		j.to.serverKey = j.serverKey
+	}
+	if len(j.to.enrol) == 0 {
+		j.to.enrol = j.enrol
 	}
 	if j.ownReplyFile = j.replyFile != ""; !j.ownReplyFile {
 		j.replyFile = filepath.Join(m.work.state(), "views", viewName(j.promiser))

@@ -20,7 +20,7 @@ type messages struct {
 	work         workDir
 	defaultsFile string
 	schemas      func() (*schemas.Registry, error)
-	client       *zmq.Client
+	client       *zmq.Client // of listeners without CURVE
 	now          func() time.Time
 
 	flights  *flights // deliveries that the promises do not wait for
@@ -34,10 +34,11 @@ type messages struct {
 
 	certs message.Certs // that receipts were proved by in this run
 
-	keys  sync.Mutex                            // guards what follows: flights look for keys too
-	own   *hostkey.Pair                         // read when the first envelope is sealed
-	found map[hostkey.Digest]*hostkey.PublicKey // keys looked for in this run; nil where there is none
-	asked map[string]bool                       // listeners that were asked to trust this host, by their endpoints
+	keys   sync.Mutex                            // guards what follows: flights look for keys too
+	own    *hostkey.Pair                         // read when the first envelope is sealed
+	found  map[hostkey.Digest]*hostkey.PublicKey // keys looked for in this run; nil where there is none
+	curved map[string]*curveClient               // of listeners with CURVE, by their keys
+	asked  map[string]bool                       // listeners that were asked to trust this host, by their endpoints
 }
 
 // Validate checks everything that can be checked before anything is sent.

@@ -61,7 +61,7 @@ func (j job) delivered(s sent) promise.Outcome {
 	for _, schema := range s.answer.receipt.Wants {
 		o = o.WithClasses("messages_wanted_" + promise.Canonify(schema))
 	}
-	if s.answer.listener == "" && !s.answer.silent {
+	if s.answer.listener == "" && !s.answer.silent && !s.answer.curve {
 		o = o.With(promise.Verbose("The answer is not proved by a listener's key: name it in to, as key, to have it required"))
 	}
 	if s.newView {

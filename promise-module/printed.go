@@ -73,10 +73,13 @@ func (a answer) status() message.Status {
 // printLines is for people.
 func printLines(out io.Writer, j job, s sent) error {
 	r, proof := s.answer.receipt, "not proved by a key"
-	if s.answer.silent {
+	switch a := s.answer; {
+	case a.silent:
 		proof = "which answers nothing"
-	} else if s.answer.listener != "" {
-		proof = "proved by " + string(s.answer.listener)
+	case a.listener != "":
+		proof = "proved by " + string(a.listener)
+	case a.curve:
+		proof = "proved by its CURVE key"
 	}
 	lines := fmt.Sprintf("%s  message %s at %s, %s\n", s.answer.status(), s.id, j.where(s), proof)
 	if r.Code != "" {

@@ -45,7 +45,7 @@ func (m *messages) retryOutbox(ctx context.Context, out io.Writer, terminal *os.
 	done()
 	r := tally(items)
 	r.Dropped = len(entries) - len(items)
-	return errors.Join(r.print(out, asJSON), fault, err, m.noteRun(ctx), m.client.Close(), whyNot(items))
+	return errors.Join(r.print(out, asJSON), fault, err, m.noteRun(ctx), m.closeClients(maxLinger), whyNot(items))
 }
 
 func (m *messages) resendAll(ctx context.Context, backlogs []*backlog) {

@@ -36,7 +36,7 @@ func sendByHand(ctx context.Context, args []string, in io.Reader, out io.Writer)
 	if j.pattern == patternAsync {
 		j.pattern = patternRequest // a person waits for the receipt
 	}
-	return errors.Join(printSent(out, j, m.send(ctx, j), asJSON), m.client.Close())
+	return errors.Join(printSent(out, j, m.send(ctx, j), asJSON), m.closeClients(maxLinger))
 }
 
 // jobByHand understands attributes as a promise whose promiser is the schema,

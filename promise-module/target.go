@@ -21,10 +21,12 @@ const maxEndpoints = 16
 type target struct {
 	endpoints []string // in order of preference
 	key       string   // digest or file of the listener's public key; empty: any listener
+	serverKey string   // CURVE key or file of the listener that alone is spoken to; empty: no CURVE
+	enrol     []string // endpoints where that listener takes this host's CURVE key
 }
 
 // target reads one endpoint, a list of them, or the object
-// {"endpoints": [], "key": "", "timeout": 5}, as a container or as JSON text.
+// {"endpoints": [], "key": "", "server_key": "", "enrol": [], "timeout": 5}, as a container or as JSON text.
 // The object's timeout goes before the promise's own.
 func (r *reading) target(into *target, timeout *time.Duration) {
 	if !r.given("to") {
@@ -51,6 +53,9 @@ func (t *target) read(p promise.Promise, timeout *time.Duration) (err error) {
 	return err
 }
 
+// toMembers are those of the object that to may be.
+var toMembers = []string{"endpoints", "key", "server_key", "enrol", "timeout"}
+
 // readObject reads the members as attributes of their own.
 func (t *target) readObject(raw json.RawMessage, timeout *time.Duration) error {
 	var members map[string]json.RawMessage
@@ -63,12 +68,11 @@ func (t *target) readObject(raw json.RawMessage, timeout *time.Duration) error {
 	r.fault(err)
 	r.text("key", &t.key)
 	r.duration("timeout", timeout, time.Second, 1, maxTimeout)
+	r.serverKey(&t.serverKey)
+	r.enrol(&t.enrol)
 	for _, name := range sortedKeys(members) {
-		switch {
-		case name == "server_key":
-			r.fault(notServed(name))
-		case !slices.Contains([]string{"endpoints", "key", "timeout"}, name):
-			r.fault(fmt.Errorf("unknown member %q, known are: endpoints, key, timeout", name))
+		if !slices.Contains(toMembers, name) {
+			r.fault(fmt.Errorf("unknown member %q, known are: %s", name, strings.Join(toMembers, ", ")))
 		}
 	}
 	for i, fault := range r.faults {
@@ -93,6 +97,34 @@ func (t target) check() error {
 		faults = append(faults, fmt.Errorf("attribute %q: key: %w", "to", err))
 	}
 	return errors.Join(faults...)
+}
+
+// serverKey reads what names a listener's CURVE key.
+func (r *reading) serverKey(into *string) {
+	if !r.text("server_key", into) {
+		return
+	}
+	if err := checkServerKey(*into); err != nil {
+		r.fault(fmt.Errorf("attribute %q: %w", "server_key", err))
+	}
+}
+
+// enrol reads one endpoint or a list of them.
+func (r *reading) enrol(into *[]string) {
+	if !r.given("enrol") {
+		return
+	}
+	endpoints, err := r.p.List("enrol", nil)
+	if err == nil && (len(endpoints) == 0 || len(endpoints) > maxEndpoints) {
+		err = fmt.Errorf("attribute %q: expected 1 to %d endpoints such as tcp://hub.example.com:5315, got %d", "enrol", maxEndpoints, len(endpoints))
+	}
+	for _, e := range endpoints {
+		if _, fault := zmq.ParseEndpoint(e); fault != nil {
+			err = errors.Join(err, fmt.Errorf("attribute %q: %w", "enrol", fault))
+		}
+	}
+	r.fault(err)
+	*into = endpoints
 }
 
 // key reads what names a public key.

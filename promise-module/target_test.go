@@ -50,7 +50,7 @@ func TestWrongTargetsAreTold(t *testing.T) {
 		{`{"endpoints":["tcp://a:1"],"key":"hub.pub"}`, "absolute path"},
 		{`{"endpoints":["tcp://a:1"],"key":"MD5=0123"}`, "messages key"},
 		{`{"endpoints":["tcp://a:1"],"key":"SHA=xyz"}`, "SHA="},
-		{`{"endpoints":["tcp://a:1"],"server_key":"x"}`, "not served"},
+		{`{"endpoints":["tcp://a:1"],"server_key":"x"}`, "curve.pub"},
 		{`{"endpoint":["tcp://a:1"]}`, `unknown member "endpoint"`},
 		{quoted(`{"endpoints":`), "no JSON"},
 		{`["` + strings.Repeat(`tcp://a:1","`, 16) + `tcp://a:1"]`, "got 17"},

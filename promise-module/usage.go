@@ -34,7 +34,8 @@ messages send:
   --content JSON|@FILE|-            the content; @FILE reads a file, - stdin (required)
   --to ENDPOINT                     the listener, such as tcp://hub.example.com:5309;
                                     repeat it for others, in order of preference,
-                                    or give policy's {"endpoints": [], "key": ""}
+                                    or give policy's {"endpoints": [], "key": "",
+                                    "server_key": "", "enrol": []}
                                     (default: messages.json beside the module)
   --version V                       version of the template (default: the newest)
   --pattern P                       request, publish, push or pair (async_request is
@@ -42,7 +43,10 @@ messages send:
   --ATTRIBUTE VALUE                 any other attribute of the promise: message_id,
                                     timeout, retries, repeat (default: always),
                                     refresh, sign, encrypt_to, reply_file, provide,
-                                    topic (publish), split (push), receipt (pair)
+                                    topic (publish), split (push), receipt (pair),
+                                    server_key (the listener's curve.pub: CURVE, and
+                                    nobody else is spoken to), enrol (the endpoint
+                                    where it takes this host's own CURVE key)
   --json                            print the receipt as one JSON object
 
 The work directory is $CFENGINE_TEST_OVERRIDE_WORKDIR, else the one that this

@@ -26,6 +26,8 @@ type waiting struct {
 	Pattern   string        `json:"pattern"`
 	To        []string      `json:"to"`
 	Key       string        `json:"key,omitempty"`
+	ServerKey string        `json:"server_key,omitempty"`
+	Enrol     []string      `json:"enrol,omitempty"`
 	Topic     string        `json:"topic"`
 	Receipt   bool          `json:"receipt,omitempty"`
 	Timeout   time.Duration `json:"timeout"`
@@ -44,7 +46,7 @@ type waiting struct {
 
 func newWaiting(j job, p parcel, now time.Time, why error) waiting {
 	w := waiting{
-		Promiser: j.promiser, Pattern: j.pattern, To: j.endpoints(), Key: j.to.key, Topic: j.topic, Receipt: j.receipt,
+		Promiser: j.promiser, Pattern: j.pattern, To: j.endpoints(), Key: j.to.key, ServerKey: j.to.serverKey, Enrol: j.to.enrol, Topic: j.topic, Receipt: j.receipt,
 		Timeout: j.timeout, Retries: j.retries, Repeat: j.repeat, Sign: j.sign, EncryptTo: j.encryptTo, Priority: j.priority,
 		ReplyFile: j.replyFile, Provide: j.provide, QueuedAt: now, ExpiresAt: now.Add(j.expires), Frame: string(p.frame),
 	}
@@ -96,7 +98,7 @@ func (w waiting) job() (job, parcel, error) {
 	a := tableDefaults()
 	a.content, a.pattern, a.topic, a.receipt, a.timeout, a.retries, a.repeat, a.sign, a.encryptTo, a.priority, a.replyFile, a.provide =
 		c.Content, w.Pattern, w.Topic, w.Receipt, w.Timeout, w.Retries, w.Repeat, w.Sign, w.EncryptTo, w.Priority, w.ReplyFile, w.Provide
-	a.to = target{endpoints: w.To, key: w.Key}
+	a.to = target{endpoints: w.To, key: w.Key, serverKey: w.ServerKey, enrol: w.Enrol}
 	return job{attributes: a, promiser: w.Promiser, schema: &schemas.Schema{ID: c.Schema, Version: c.Version}}, p, nil
 }
 
@@ -182,6 +184,6 @@ func (c *claimed) done() (there bool, err error) {
 // addressedTo finds the keys that a waiting message needs on its way.
 func (m *messages) addressedTo(ctx context.Context, j job, p parcel) (parcel, error) {
 	to, err := m.addressed(ctx, j)
-	p.key, p.recipient = to.key, to.recipient
+	p.key, p.recipient, p.client = to.key, to.recipient, to.client
 	return p, err
 }

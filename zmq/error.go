@@ -38,7 +38,7 @@ var wayOut = map[ErrorKind]string{
 	Unreachable:  "check that the listener runs and binds this address and port",
 	Silent:       "the host is down, or a firewall drops what is sent to it",
 	Handshake:    "check that a cf-messaged, or another ZeroMQ program that takes requests, has this port, and its CURVE setting",
-	NotAdmitted:  "have this host's CURVE key enrolled there (a signed curve_key message), or approved",
+	NotAdmitted:  "it takes enrolled hosts only: name with enrol where it takes this host's CURVE key, and see that it trusts this host",
 	NoSubscriber: "check the topics that the listener subscribes to (`subscribe:` in its configuration)",
 	Stuck:        "the listener is stopped or overloaded; its log says which",
 	Disconnected: "it was stopped, or the message or its answer is larger than allowed",
