@@ -100,7 +100,7 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"nosuch"}, 2, `unknown command "nosuch"`},
 		{[]string{"--nosuch"}, 2, "cf-messaged --help"},
 		{[]string{"tail", "--nosuch"}, 2, "cf-messaged tail --help"},
-		{[]string{"dead"}, 2, "list or show"},
+		{[]string{"dead"}, 2, "list, show"},
 		{[]string{"dead", "nosuch"}, 2, `unknown command "nosuch"`},
 	} {
 		cmd := program(c.args...)
