@@ -10,9 +10,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/webhuis/cfengine-messages/queue"
 )
 
 // atOnce is how many agents run together.
@@ -205,19 +208,26 @@ func (m *member) resolves(servers map[string]string) error {
 func (d *deployed) killedAmong(t *testing.T, tiers, servers map[string]string) {
 	t.Helper()
 	d.round(t, "r3", d.nodes[:3], func(m *member, out string) error { return m.served(out, tiers, servers) })
+	spoken := d.stored(t)
 	var met sync.WaitGroup
+	var all, half atomic.Int32
 	for _, m := range d.nodes[3:7] {
 		m.rack, m.timeout = "r3", 1
 		met.Go(func() {
 			d.try(t, m, func(m *member, out string) error {
 				if m.served(out, tiers, servers) == nil {
+					all.Add(1)
 					return nil
+				}
+				if strings.Contains(out, "info: Message host sent") {
+					half.Add(1)
 				}
 				return m.alone(out, servers, "(host|host_context)")
 			})
 		})
 	}
-	time.Sleep(rand.N(700 * time.Millisecond)) // any moment of their runs
+	said := spoken + 1 + rand.Int64N(6) // of the two messages that each of them has to say
+	await(t, "message of those that speak", func() bool { return d.stored(t) >= said })
 	if err := d.signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -230,9 +240,25 @@ func (d *deployed) killedAmong(t *testing.T, tiers, servers map[string]string) {
 	}
 	met.Wait()
 	after.Wait()
+	t.Logf("of four nodes that spoke when the hub died, %d had said all, and %d half of it", all.Load(), half.Load())
 	if t.Failed() {
 		t.FailNow()
 	}
+}
+
+// stored is how many messages the hub's queue has.
+func (d *deployed) stored(t *testing.T) int64 {
+	t.Helper()
+	r, err := queue.OpenReader(d.state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	counts, err := r.Counts(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return counts.Messages
 }
 
 // alone checks a run without the hub: a promise is not kept and waits, and the
