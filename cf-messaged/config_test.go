@@ -114,6 +114,8 @@ func TestConfig(t *testing.T) {
 		{"listeners: [{pattern: push, bind: ['tcp://127.0.0.1:1'], server_key: /x}]\n", "listeners[0].server_key: is for sockets that connect"},
 		{"listeners: [{pattern: push, connect: ['tcp://127.0.0.1:1'], server_key: x}]\n", "listeners[0].server_key: expected the path"},
 		{sockets + "feeds: {host: {handlers: [{forward: {pattern: push, to: ['tcp://127.0.0.1:1'], curve: any}}]}}\n", "forward.curve: is for sockets that bind"},
+		{sockets + "feeds: {host: {handlers: [{forward: {pattern: push, to: ['tcp://127.0.0.1:1'], enrol: ['tcp://127.0.0.1:2']}}]}}\n", "forward.enrol: goes with server_key"},
+		{sockets + "feeds: {host: {handlers: [{forward: {pattern: push, to: ['tcp://127.0.0.1:1'], server_key: /x, enrol: ['tcp://a']}}]}}\n", "forward.enrol[0]"},
 		{sockets + "feeds: {host: {handlers: [{forward: {pattern: push, bind: ['tcp://127.0.0.1:1'], curve: enrolled}}]}}\n", "add curve_key: {from: trusted}"},
 		{sockets + "publish: [tcp://127.0.0.1:5313]\n", "[2:10]"},
 		{sockets + "limits: {message: 512KiB}\n", ""},

@@ -36,3 +36,26 @@ func TestForwardByCurve(t *testing.T) {
 		t.Error(left)
 	}
 }
+
+// Where the next listener takes enrolled hosts only, the forward binds its key by
+// itself and goes on.
+func TestForwardEnrols(t *testing.T) {
+	front, back := newSite(t), newSite(t)
+	ask, enrol := freePort(t), freePort(t)
+	back.write("listeners:",
+		"  - {pattern: request, bind: ['tcp://127.0.0.1:"+ask+"'], curve: enrolled}",
+		"  - {pattern: request, bind: ['tcp://127.0.0.1:"+enrol+"'], curve: any, only: [curve_key]}",
+		"feeds: {host: {from: trusted}, curve_key: {from: trusted}}")
+	back.mustCLI("init")
+	front.write("listeners: [{pattern: request, bind: ['tcp://127.0.0.1:0']}]", "feeds:",
+		"  host:", "    from: trusted", "    handlers:",
+		"      - forward: {pattern: request, to: ['tcp://127.0.0.1:"+ask+"'], enrol: ['tcp://127.0.0.1:"+enrol+"'], server_key: "+filepath.Join(back.state, curvePublic)+"}")
+	front.mustCLI("init")
+	f := front.listen()
+	back.listen()
+	f.send("m-1", `{"uqhost":"www1"}`)
+	await(t, "message of the forward", func() bool {
+		out := back.mustCLI("tail", "--json")
+		return hasLine(out, `"message_id":"m-1"`) && strings.Count(out, `"curve_key"`) >= 1
+	})
+}

@@ -21,8 +21,9 @@ type Forward struct {
 	Bind    Endpoints `yaml:"bind"`  // or bind, for workers and subscribers that connect: push and publish
 	Topic   string    `yaml:"topic"` // publish; the schema where left out
 
-	ServerKey string `yaml:"server_key"` // with to: the CURVE key of the listeners there
-	Curve     string `yaml:"curve"`      // with bind: off, any or enrolled
+	ServerKey string    `yaml:"server_key"` // with to: the CURVE key of the listeners there
+	Enrol     Endpoints `yaml:"enrol"`      // where those take this listener's own
+	Curve     string    `yaml:"curve"`      // with bind: off, any or enrolled
 }
 
 func (f Forward) check() error {
@@ -42,6 +43,14 @@ func (f Forward) check() error {
 	for i, to := range f.To {
 		if _, err := zmq.ParseEndpoint(to); err != nil {
 			return fmt.Errorf(".forward.to[%d]: %w", i, err)
+		}
+	}
+	if len(f.Enrol) > 0 && f.ServerKey == "" {
+		return errors.New(".forward.enrol: goes with server_key, of whoever takes the key there")
+	}
+	for i, to := range f.Enrol {
+		if _, err := zmq.ParseEndpoint(to); err != nil {
+			return fmt.Errorf(".forward.enrol[%d]: %w", i, err)
 		}
 	}
 	for i, bind := range f.Bind {
@@ -65,13 +74,14 @@ type relay struct {
 	clients   map[string]*zmq.Client // by the server_key of their forwards
 	opener    *message.Opener        // of the next listeners' receipts
 	size      int64
+	pair      *hostkey.Pair
 	curve     curvePair
 	enrolment *enrolment
 	senders   []*zmq.Sender
 }
 
-func newRelay(trust *hostkey.Trust, size int64, curve curvePair, e *enrolment) *relay {
-	return &relay{clients: map[string]*zmq.Client{}, opener: &message.Opener{Keys: trust.Lookup, Limits: receiptLimits}, size: size, curve: curve, enrolment: e}
+func newRelay(pair *hostkey.Pair, trust *hostkey.Trust, size int64, curve curvePair, e *enrolment) *relay {
+	return &relay{pair: pair, clients: map[string]*zmq.Client{}, opener: &message.Opener{Keys: trust.Lookup, Limits: receiptLimits}, size: size, curve: curve, enrolment: e}
 }
 
 // client is the one for all that prove themselves by the same key, or that need not.
@@ -90,7 +100,11 @@ func (r *relay) client(serverKey string) (*zmq.Client, error) {
 // forward makes the handler that does what f says. What came encrypted was for
 // this host's eyes: in the clear it does not leave it.
 func (r *relay) forward(f Forward) (handler.Handler, error) {
-	carry, err := r.carry(f)
+	client, err := r.client(f.ServerKey)
+	if err != nil {
+		return nil, err
+	}
+	carry, err := r.carry(f, client)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +113,7 @@ func (r *relay) forward(f Forward) (handler.Handler, error) {
 		if m.Encrypted && leaves {
 			return handler.Permanent(errors.New("it came encrypted, and would leave this host in the clear: have its sender send it to the other listener too"))
 		}
-		return carry(ctx, m)
+		return r.admitted(ctx, f, client, func() error { return carry(ctx, m) })
 	}), nil
 }
 
@@ -118,7 +132,7 @@ func (f Forward) local() bool {
 	return true
 }
 
-func (r *relay) carry(f Forward) (func(context.Context, queue.Message) error, error) {
+func (r *relay) carry(f Forward, client *zmq.Client) (func(context.Context, queue.Message) error, error) {
 	topic := func(m queue.Message) string {
 		if f.Topic != "" {
 			return f.Topic
@@ -132,10 +146,6 @@ func (r *relay) carry(f Forward) (func(context.Context, queue.Message) error, er
 		}
 		r.senders = append(r.senders, s)
 		return func(ctx context.Context, m queue.Message) error { return s.Send(ctx, topic(m), m.Frame) }, nil
-	}
-	client, err := r.client(f.ServerKey)
-	if err != nil {
-		return nil, err
 	}
 	return map[string]func(context.Context, queue.Message) error{
 		patternRequest: func(ctx context.Context, m queue.Message) error { return r.request(ctx, client, f, m) },

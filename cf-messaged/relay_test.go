@@ -31,7 +31,7 @@ func TestEncryptedDoesNotLeaveInTheClear(t *testing.T) {
 			t.Errorf("%s: local is %v", name, local)
 		}
 	}
-	r := newRelay(trust, 1<<20, curvePair{}, nil)
+	r := newRelay(nil, trust, 1<<20, curvePair{}, nil)
 	defer r.close()
 	h, err := r.forward(Forward{Pattern: patternPush, To: Endpoints{"tcp://192.0.2.1:9"}})
 	must(t, err)

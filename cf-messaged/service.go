@@ -101,7 +101,7 @@ func (s *service) open() (err error) {
 		return permitted(err, s.config.State)
 	}
 	s.admits.follow(s.config, views, rules.Schemas, func(r listener.Rules) { rules = r })
-	s.handlers, err = startHandlers(s.config, s.queue, newRelay(s.trust, cutOff(limits.Size), s.curve, s.enrolment.Load()), s.log)
+	s.handlers, err = startHandlers(s.config, s.queue, newRelay(s.pair, s.trust, cutOff(limits.Size), s.curve, s.enrolment.Load()), s.log)
 	if err != nil {
 		return permitted(err, s.config.State)
 	}

@@ -116,7 +116,7 @@ func (r *reading) enrol(into *[]string) {
 	}
 	endpoints, err := r.p.List("enrol", nil)
 	if err == nil && (len(endpoints) == 0 || len(endpoints) > maxEndpoints) {
-		err = fmt.Errorf("attribute %q: expected 1 to %d endpoints such as tcp://hub.example.com:5315, got %d", "enrol", maxEndpoints, len(endpoints))
+		err = fmt.Errorf("attribute %q: expected 1 to %d endpoints such as tcp://hub.example.com:5316, got %d", "enrol", maxEndpoints, len(endpoints))
 	}
 	for _, e := range endpoints {
 		if _, fault := zmq.ParseEndpoint(e); fault != nil {
