@@ -102,7 +102,11 @@ func (m *messages) remember(ctx context.Context, j job, a answer, made time.Time
 // listener no longer holds, or may not hold. The folder is not synced: should the
 // note come back after a power failure, refresh ends it.
 func forget(state string, j job) error {
-	return removeFile(deliveredFile(state, j))
+	file := deliveredFile(state, j)
+	if _, err := os.Lstat(file); err != nil {
+		return nil // nothing that anybody could read later
+	}
+	return removeFile(file)
 }
 
 // contentDigest compares content by value: order of keys and spacing do not
