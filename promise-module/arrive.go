@@ -46,11 +46,11 @@ func (m *messages) arrive(ctx context.Context, e entry, once bool) (came arrival
 // came back. Of one that its promise superseded meanwhile nothing is noted, and
 // of a refused one only that it was dropped.
 func (m *messages) landed(ctx context.Context, c *claimed, j job, a answer) (newView bool, err error) {
+	defer m.flights.leftOutbox()
 	if a.receipt.Status == message.Refused {
-		return false, m.dropRefused(ctx, c, a)
+		return false, m.dropRefused(c, a)
 	}
 	there, err := c.done()
-	m.flights.leftOutbox()
 	if err != nil || !there {
 		return false, err
 	}

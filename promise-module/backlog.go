@@ -12,9 +12,9 @@ import (
 
 // Bounds of what a run does for messages that waited.
 const (
-	resendPart = 3  // of run_limit, at most, while promises are evaluated and after
-	resenders  = 32 // at once to one target
-	maxInVain  = 8  // failures in a row after which a target is given up for this run
+	resendPart = 3              // of run_limit, at most, while promises are evaluated and after
+	resenders  = maxFlights / 2 // at once to one target; the rest is for what is new
+	maxInVain  = 8              // failures in a row after which a target is given up for this run
 )
 
 // takeUpBacklog sends what earlier runs left, the most urgent first: receipts
@@ -142,72 +142,13 @@ func (b *backlog) send(it *item) bool {
 		<-it.landed // its promise is at it
 		return it.came.err == nil
 	}
-	came := b.m.fly(b.m.flights.ctx, it, true)
+	came := b.m.fly(it, true)
 	if came.err == nil {
 		b.inVain.Store(0)
 	} else {
 		b.inVain.Add(1)
 	}
 	return came.err == nil
-}
-
-// noteTarget notes whether a target took something that waited.
-func (f *flights) noteTarget(target string, took bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.took[target] = took
-}
-
-// leftOutbox notes that the folder is to be synced.
-func (f *flights) leftOutbox() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.gone = true
-}
-
-// noteRun puts what this run did to the outbox, and learned of it, on disk: once,
-// however many messages left.
-func (m *messages) noteRun(ctx context.Context) error {
-	f := m.flights
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.gone {
-		if err := syncFolder(outboxFolder(m.work.state())); err != nil {
-			return err
-		}
-	}
-	if len(f.tried) == 0 && len(f.took) == 0 {
-		return nil
-	}
-	all, _, err := outboxEntries(m.work.state())
-	if err != nil {
-		return err
-	}
-	return changeNotes(ctx, m.work.state(), func(n *notes) {
-		there := map[string]bool{}
-		for _, e := range all {
-			there[e.name], there[e.target] = true, true
-		}
-		for name, why := range f.tried {
-			n.Tried[name] = tried{Times: n.Tried[name].Times + 1, Why: why.Error()}
-		}
-		for target, took := range f.took {
-			n.Failed[target]++
-			if took {
-				n.Failed[target] = 0
-			}
-		}
-		keepThose(n.Tried, there)
-		keepThose(n.Failed, there)
-	})
-}
-
-func keepThose[V any](of map[string]V, there map[string]bool) {
-	for name := range of {
-		if !there[name] {
-			delete(of, name)
-		}
-	}
 }
 
 // wait waits, unless time is over before.

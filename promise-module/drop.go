@@ -89,8 +89,18 @@ func (m *messages) remove(ctx context.Context, claims []*claimed, why string) (d
 }
 
 // dropRefused takes a message out that its listener refused, which has it among
-// its dead letters.
-func (m *messages) dropRefused(ctx context.Context, c *claimed, a answer) error {
-	_, err := m.remove(ctx, []*claimed{c}, "refused: "+a.refusal())
+// its dead letters. That is noted at the end of the run, for all of them at once.
+func (m *messages) dropRefused(c *claimed, a answer) error {
+	l := c.list(tried{})
+	l.Content, l.Dropped, l.DroppedAt = nil, "refused: "+a.refusal(), m.now().UTC()
+	m.flights.dropped(l)
+	_, err := c.done()
 	return err
+}
+
+// dropped notes a message that left the outbox undelivered.
+func (f *flights) dropped(l listed) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.drops = append(f.drops, l)
 }

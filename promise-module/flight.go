@@ -27,8 +27,11 @@ type flights struct {
 	took   map[string]bool  // whether a target took anything that waited
 	left   int              // wait, and were not tried
 	gone   bool             // something left the outbox
-	logs   []promise.Log    // what is to be told at the end
-	late   []string         // what nobody took in this run, told in one line
+	drops  []listed         // left the outbox, refused
+
+	logs    []promise.Log // what is to be told at the end, and in one line each:
+	late    []string      // what nobody took in this run
+	refused []string      // what was refused
 }
 
 // item is a message of the outbox as this run knows it. Whoever takes it sends
@@ -99,21 +102,39 @@ func (f *flights) inVain(e entry, text string, why error) {
 	}
 }
 
+func (f *flights) refuse(text string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refused = append(f.refused, text)
+}
+
 // told is what the end of the run tells: after a week without a hub the
 // outbox is full, and a line for each would drown the rest.
 func (f *flights) told() []promise.Log {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	others := max(len(f.late)-1, 0) + f.left
-	switch {
-	case len(f.late) > 0 && others > 0:
-		return append(f.logs, promise.Warning(fmt.Sprintf("%s. So do %d others", f.late[0], others)))
-	case len(f.late) > 0:
-		return append(f.logs, promise.Warning(f.late[0]))
-	case f.left > 0:
-		return append(f.logs, promise.Warning(fmt.Sprintf("%d messages wait in the outbox for the next run: the time for what waits was over", f.left)))
+	logs := f.logs
+	if text := inOneLine(f.refused, 0, "are"); text != "" {
+		logs = append(logs, promise.Error(text))
 	}
-	return f.logs
+	if text := inOneLine(f.late, f.left, "do"); text != "" {
+		logs = append(logs, promise.Warning(text))
+	} else if f.left > 0 {
+		logs = append(logs, promise.Warning(fmt.Sprintf("%d messages wait in the outbox for the next run: the time for what waits was over", f.left)))
+	}
+	return logs
+}
+
+// inOneLine tells the first of several, and how many others there are.
+func inOneLine(texts []string, more int, verb string) string {
+	others := len(texts) - 1 + more
+	switch {
+	case len(texts) == 0:
+		return ""
+	case others == 0:
+		return texts[0]
+	}
+	return fmt.Sprintf("%s. So %s %d others", texts[0], verb, others)
 }
 
 // depart puts a message into the outbox and sends it off; the promise does
@@ -126,29 +147,29 @@ func (m *messages) depart(ctx context.Context, j job, parcels []parcel) error {
 	for _, e := range entries {
 		it := m.flights.item(e)
 		m.flights.take(it)
-		m.flyOff(m.flights.ctx, it, false)
+		m.flyOff(it)
 	}
 	return nil
 }
 
 // flyOff delivers a taken item in the background.
-func (m *messages) flyOff(ctx context.Context, it *item, once bool) {
-	m.flights.going.Go(func() { m.fly(ctx, it, once) })
+func (m *messages) flyOff(it *item) {
+	m.flights.going.Go(func() { m.fly(it, false) })
 }
 
 // fly delivers a taken item, when it is its turn, and tells what became of it.
-func (m *messages) fly(ctx context.Context, it *item, once bool) arrival {
+// Once means one attempt.
+func (m *messages) fly(it *item, once bool) arrival {
 	defer close(it.landed)
+	over := m.flights.ctx
 	select {
 	case m.flights.turns <- struct{}{}:
 		defer func() { <-m.flights.turns }()
-	case <-ctx.Done():
+		it.came = m.arrive(over, it.entry, once)
+	case <-over.Done():
 		it.came.err = errRunOver
-		m.flights.leave(1)
-		return it.came
 	}
-	it.came = m.arrive(ctx, it.entry, once)
-	if it.came.err != nil && ctx.Err() != nil {
+	if it.came.err != nil && over.Err() != nil {
 		it.came.err = errRunOver
 		m.flights.leave(1)
 		return it.came
@@ -205,7 +226,7 @@ func (m *messages) report(it *item) {
 	case came.err != nil:
 		m.flights.inVain(it.entry, fmt.Sprintf("%s waits in the outbox for the next run: %v", name, came.err), came.err)
 	case came.answer.receipt.Status == message.Refused:
-		m.flights.tell(promise.Error(fmt.Sprintf("%s refused by %s: %s", name, came.answer.endpoint, came.answer.refusal())))
+		m.flights.refuse(fmt.Sprintf("%s refused by %s: %s", name, came.answer.endpoint, came.answer.refusal()))
 	default:
 		m.flights.tell(promise.Verbose(fmt.Sprintf("%s sent to %s, %s", name, came.answer.endpoint, came.answer.standing())))
 	}

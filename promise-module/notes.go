@@ -66,3 +66,64 @@ func changeNotes(ctx context.Context, state string, change func(*notes)) error {
 	}
 	return writeDurably(notesFile(state), data)
 }
+
+// noteTarget notes whether a target took something that waited.
+func (f *flights) noteTarget(target string, took bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.took[target] = took
+}
+
+// leftOutbox notes that the folder is to be synced.
+func (f *flights) leftOutbox() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.gone = true
+}
+
+// noteRun puts what this run did to the outbox, and learned of it, on disk: once,
+// however many messages left.
+func (m *messages) noteRun(ctx context.Context) error {
+	f := m.flights
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.gone {
+		if err := syncFolder(outboxFolder(m.work.state())); err != nil {
+			return err
+		}
+	}
+	if len(f.tried)+len(f.took)+len(f.drops) == 0 {
+		return nil
+	}
+	all, _, err := outboxEntries(m.work.state())
+	if err != nil {
+		return err
+	}
+	return changeNotes(ctx, m.work.state(), func(n *notes) {
+		there := map[string]bool{}
+		for _, e := range all {
+			there[e.name], there[e.target] = true, true
+		}
+		for name, why := range f.tried {
+			n.Tried[name] = tried{Times: n.Tried[name].Times + 1, Why: why.Error()}
+		}
+		for target, took := range f.took {
+			n.Failed[target]++
+			if took {
+				n.Failed[target] = 0
+			}
+		}
+		n.Dropped += len(f.drops)
+		n.Drops = append(n.Drops, f.drops...)
+		keepThose(n.Tried, there)
+		keepThose(n.Failed, there)
+	})
+}
+
+func keepThose[V any](of map[string]V, there map[string]bool) {
+	for name := range of {
+		if !there[name] {
+			delete(of, name)
+		}
+	}
+}

@@ -75,7 +75,10 @@ func (m *messages) trim(ctx context.Context, s settings, added []entry) ([]entry
 		m.room.messages--
 		m.room.bytes -= sizeOf(all[n].file(state))
 	}
-	return all[:n], m.drop(ctx, all[:n], errFull.Error())
+	if err := m.drop(ctx, all[:n], errFull.Error()); err != nil {
+		return nil, err
+	}
+	return all[:n], nil
 }
 
 func (r *room) add(size int) {

@@ -71,7 +71,7 @@ func (m *messages) sendWaiting(ctx context.Context, j job) (s sent, waited bool)
 	first := m.flights.take(it)
 	if j.pattern == patternAsync {
 		if first {
-			m.flyOff(m.flights.ctx, it, false)
+			m.flyOff(it)
 		}
 		return sent{queued: true}, true
 	}
