@@ -11,14 +11,16 @@ import (
 	"github.com/webhuis/cfengine-messages/handler"
 	"github.com/webhuis/cfengine-messages/message"
 	"github.com/webhuis/cfengine-messages/queue"
+	"github.com/webhuis/cfengine-messages/zmq"
 )
 
 // retried is one dead letter and what became of it.
 type retried struct {
 	id        int64
 	frame     []byte // as it was sent; nil where it was not
+	inside    []byte // the envelope that was encrypted in it; nil where none was
 	messageID string // "" where it is not known
-	status    string
+	status    string // "" where the answer is encrypted to the sender
 	code      message.Code
 	reason    string
 }
@@ -43,9 +45,8 @@ func (o retrying) sendSome(ctx context.Context, c *courier, ids []int64) ([]*ret
 	return retries, cmp.Or(failures...)
 }
 
-// open reads the frame that is to be sent. What came encrypted to this listener
-// is sent as the envelope inside: the receipt, too, would be for the sender's
-// eyes only.
+// open reads the frame that is to be sent, as it is: what came encrypted must not
+// be known here as if it had not.
 func (o retrying) open(ctx context.Context, r *retried) error {
 	d, err := o.reader.DeadLetter(ctx, r.id)
 	switch {
@@ -62,10 +63,11 @@ func (o retrying) open(ctx context.Context, r *retried) error {
 		return nil
 	}
 	r.frame = d.Frame
+	envelope := r.frame
 	if inside, err := message.Decrypt(d.Frame, o.pair, o.limits); err == nil {
-		r.frame = inside
+		envelope, r.inside = inside, inside
 	}
-	if payload, err := message.Payload(r.frame); err == nil {
+	if payload, err := message.Payload(envelope); err == nil {
 		container, _ := message.Decode(payload, o.limits) // or the listener says what is wrong
 		r.messageID = container.MessageID
 	}
@@ -76,6 +78,10 @@ func (o retrying) sendOne(ctx context.Context, c *courier, r *retried) error {
 	ctx, cancel := context.WithTimeout(ctx, courierPatience)
 	defer cancel()
 	receipt, err := c.ask(ctx, r.messageID, r.frame)
+	if z := (*zmq.Error)(nil); err != nil && r.inside != nil && !errors.As(err, &z) {
+		r.status = ""
+		return nil
+	}
 	if err != nil {
 		if mayHaveArrived(err) {
 			r.status, r.reason = putFailed, err.Error()
@@ -92,6 +98,11 @@ func (o retrying) tidy(ctx context.Context, retries []*retried) error {
 	var gone []int64
 	refused := map[int64]*retried{}
 	for _, r := range retries {
+		if r.status == "" {
+			if err := o.lookUp(ctx, r); err != nil {
+				return err
+			}
+		}
 		if r.done() {
 			gone = append(gone, r.id)
 		} else if r.status == string(message.Refused) {
@@ -114,15 +125,35 @@ func (o retrying) tidy(ctx context.Context, retries []*retried) error {
 	return permitted(err, o.config.State)
 }
 
+// lookUp finds in the queue what became of a message whose receipt only its
+// sender can read.
+func (o retrying) lookUp(ctx context.Context, r *retried) error {
+	r.status, r.reason = string(message.Refused), "the answer is encrypted to its sender: the listener's log has it"
+	all, err := o.reader.Messages(ctx, queue.Filter{MessageID: r.messageID})
+	for _, m := range all {
+		if !bytes.Equal(m.Frame, r.inside) {
+			continue
+		}
+		r.status, r.reason = string(message.Stored), ""
+		if m.Position <= o.last.message {
+			r.status = string(message.Duplicate)
+		}
+	}
+	return err
+}
+
 // copies are the dead letters that came of sending again, one for each.
 func (o retrying) copies(ctx context.Context, refused map[int64]*retried) (ids []int64, err error) {
-	err = eachDead(ctx, o.reader, queue.DeadFilter{After: o.last}, func(d queue.DeadLetter) error {
+	err = eachDead(ctx, o.reader, queue.DeadFilter{After: o.last.letter}, func(d queue.DeadLetter) error {
 		whole, err := o.reader.DeadLetter(ctx, d.ID)
 		if err != nil && !errors.Is(err, queue.ErrNotFound) {
 			return err
 		}
 		for id, r := range refused {
 			if bytes.Equal(whole.Frame, r.frame) {
+				if r.code == "" {
+					r.code, r.reason = message.Code(d.Code), d.Reason
+				}
 				delete(refused, id)
 				ids = append(ids, d.ID)
 				break

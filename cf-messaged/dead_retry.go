@@ -28,7 +28,7 @@ type retrying struct {
 	pair   *hostkey.Pair
 	reader *queue.Reader
 	out    io.Writer
-	last   int64 // of the dead letters that were there before what is sent
+	last   newest // before what is sent
 }
 
 func deadRetryCommand(f *flags) *cobra.Command {
@@ -115,13 +115,21 @@ func (o retrying) retry(ctx context.Context, ids []int64) error {
 	return nil
 }
 
-// newest is the id of the newest dead letter, 0 where there is none.
-func (o retrying) newest(ctx context.Context) (int64, error) {
-	letters, err := o.reader.DeadLetters(ctx, queue.DeadFilter{Newest: true, Limit: 1})
-	if err != nil || len(letters) == 0 {
-		return 0, err
+// newest are the last message and the last dead letter of a queue, 0 where there
+// is none.
+type newest struct{ message, letter int64 }
+
+func (o retrying) newest(ctx context.Context) (n newest, err error) {
+	counts, err := o.reader.Counts(ctx)
+	if err != nil {
+		return n, err
 	}
-	return letters[0].ID, nil
+	n.message = counts.Last
+	letters, err := o.reader.DeadLetters(ctx, queue.DeadFilter{Newest: true, Limit: 1})
+	if len(letters) > 0 {
+		n.letter = letters[0].ID
+	}
+	return n, err
 }
 
 // retryLine is what became of one, as programs read it.

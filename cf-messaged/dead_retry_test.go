@@ -47,6 +47,8 @@ func TestDeadRetry(t *testing.T) {
 	must(t, err)
 	secret, err := message.Encrypt(s.seal("m-7", `{"uqhost":"secret"}`), s.pair.Public())
 	must(t, err)
+	forged, err := message.Encrypt(s.seal("m-9", `{}`), s.pair.Public())
+	must(t, err)
 	good := s.seal("m-1", `{"uqhost":"www1"}`)
 	s.bury(
 		queue.DeadLetter{Pattern: "push", Peer: "192.0.2.7", Code: "unknown_sender", Frame: good},
@@ -57,6 +59,8 @@ func TestDeadRetry(t *testing.T) {
 		queue.DeadLetter{Pattern: "request", Peer: "192.0.2.7", Code: "busy", Frame: expired},
 		queue.DeadLetter{Pattern: "request", Peer: "192.0.2.7", Code: "denied", Frame: secret},
 		queue.DeadLetter{Pattern: "request", Peer: "192.0.2.7", Code: "denied", Frame: hostContainer("m-8", `{"uqhost":"bare"}`)},
+		queue.DeadLetter{Pattern: "request", Peer: "192.0.2.7", Code: "denied", Frame: forged},
+		queue.DeadLetter{Pattern: "request", Peer: "192.0.2.7", Code: "busy", Frame: secret},
 	)
 	r := s.listen()
 	one, err := r.retries("1", "1")
@@ -64,30 +68,33 @@ func TestDeadRetry(t *testing.T) {
 	if jsonOf(one) != `{"1":{"id":1,"message_id":"m-1","status":"stored","code":null,"reason":null}}` {
 		t.Errorf("%s", jsonOf(one))
 	}
-	if got := s.dead(); strings.HasPrefix(got, "1 ") || strings.Count(got, ",") != 6 {
+	if got := s.dead(); strings.HasPrefix(got, "1 ") || strings.Count(got, ",") != 8 {
 		t.Errorf("stored, and the dead letters are %s", got)
 	}
+	secrets, err := r.retries("7", "9")
+	wantError(t, err, "1 of 2 are still dead letters")
 	all, err := r.retries("--all")
-	wantError(t, err, "5 of 7 are still dead letters")
+	wantError(t, err, "6 of 8 are still dead letters")
+	all[7] = secrets[7]
 	for id, want := range map[int64][3]string{
 		2: {"duplicate"}, 3: {"refused", "malformed"}, 4: {"not_sent", "", "handler gave it up"}, 5: {"not_sent", "", "not kept whole"},
-		6: {"refused", "expired", "send it anew"}, 7: {"stored"}, 8: {"refused", "unsigned"},
+		6: {"refused", "expired", "send it anew"}, 7: {"stored"}, 8: {"refused", "unsigned"}, 9: {"refused", "invalid_content", "uqhost"}, 10: {"duplicate"},
 	} {
 		got := all[id]
 		if got.Status != want[0] || orText(textOf(got.Code), "") != want[1] || !strings.Contains(textOf(got.Reason), want[2]) {
 			t.Errorf("%d: %s, want %v", id, jsonOf(got), want)
 		}
 	}
-	if got, want := s.dead(), "3 malformed, 4 handler, 5 busy, 6 busy, 8 denied"; got != want {
+	if got, want := s.dead(), "3 malformed, 4 handler, 5 busy, 6 busy, 8 denied, 9 denied"; got != want {
 		t.Errorf("the dead letters are %s, want %s", got, want)
 	}
 	stored := s.mustCLI("tail", "--json")
-	if strings.Count(stored, "\n") != 2 || !strings.Contains(stored, `"sender":"`+string(s.pair.Digest())+`"`) || !strings.Contains(stored, `"uqhost":"secret"`) {
+	if strings.Count(stored, "\n") != 2 || !strings.Contains(stored, `"sender":"`+string(s.pair.Digest())+`"`) || !strings.Contains(stored, `"encrypted":true,"container":{"host":{"message_id":"m-7"`) {
 		t.Errorf("stored is\n%s", stored)
 	}
 	again, err := r.retries("--code", "malformed")
 	wantError(t, err, "1 of 1")
-	if len(again) != 1 || again[3].MessageID != nil || s.dead() != "3 malformed, 4 handler, 5 busy, 6 busy, 8 denied" {
+	if len(again) != 1 || again[3].MessageID != nil || s.dead() != "3 malformed, 4 handler, 5 busy, 6 busy, 8 denied, 9 denied" {
 		t.Errorf("%s, and the dead letters are %s", jsonOf(again), s.dead())
 	}
 	out, err := s.cli("dead", "retry", "3", "--to", r.endpoint)
