@@ -165,6 +165,9 @@ func (t *Truth) takeOverNow() (changes []Change, err error) {
 	}
 	t.writing.Lock()
 	defer t.writing.Unlock()
+	if err := made.writer.setSchemas(t.writer.registry, t.writer.kept); err != nil { // they may be others by now
+		return nil, err
+	}
 	if err := made.writer.conn.CopyTo(t.writer.conn); err != nil {
 		return nil, err
 	}

@@ -150,6 +150,48 @@ func TestRebuildTellsWhatDiffers(t *testing.T) {
 	must(t, truth.Close())
 }
 
+// Schemas that a listener learns of while it takes a rebuild over have their views
+// afterwards.
+func TestSchemasDuringATakeOver(t *testing.T) {
+	s := newState(t)
+	all := s.registry
+	s.registry = registry(t, "alpha/1.0")
+	s.put(s.said("SHA=1", "alpha", `{"n":1}`, 1, 1))
+	must(t, build(t.Context(), s.folder, fresh, s.options().withDefaults(), func(int64, int64) {}))
+	must(t, rename(s.folder, fresh.Name, ready.Name))
+	position := s.put(s.said("SHA=1", "place", `{"domain":"d"}`, 1, 1)) // passed over, and told, as it is brought up to date
+	var truth *Truth
+	opened := make(chan struct{})
+	o := s.options()
+	o.Log = slog.New(onWarning{slog.DiscardHandler, func() {
+		<-opened
+		must(t, truth.SetSchemas(all, nil))
+	}})
+	truth, err := Open(s.folder, o)
+	must(t, err)
+	close(opened)
+	s.await(truth, position)
+	if _, err := collect(t.Context(), s.reader(), scanText, "SELECT entity, v FROM place"); err != nil {
+		t.Error(err)
+	}
+	must(t, truth.Close())
+}
+
+// onWarning calls a function for each warning.
+type onWarning struct {
+	slog.Handler
+	do func()
+}
+
+func (onWarning) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h onWarning) Handle(_ context.Context, r slog.Record) error {
+	if r.Level == slog.LevelWarn {
+		h.do()
+	}
+	return nil
+}
+
 // What does not fit is put aside, the old truth goes on, and the rebuild says so.
 func TestUnfitTruth(t *testing.T) {
 	other := newState(t)
