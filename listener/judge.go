@@ -47,16 +47,24 @@ func (l *Listener) judge(in Incoming) (opened message.Opened, err error) {
 	if err = l.charge(in, opened, err); err != nil {
 		return opened, err
 	}
+	if err = may(in, rules, opened); err != nil {
+		l.repay(in, opened) // what is refused can be said again by whoever heard it
+	}
+	return opened, err
+}
+
+// may decides whether what was opened may be said here.
+func may(in Incoming, rules *Rules, opened message.Opened) error {
 	schema, err := admit(rules, opened)
 	if err != nil {
-		return opened, err
+		return err
 	}
 	if in.May != nil {
 		if err := in.May(opened); err != nil {
-			return opened, err
+			return err
 		}
 	}
-	return opened, validate(schema, opened.Container)
+	return validate(schema, opened.Container)
 }
 
 // open finds out who says what.

@@ -14,8 +14,8 @@ import (
 // A sender pays for what it is proved to have said first: nobody else can use
 // its allowance up. For all else the address pays that it came from: for what
 // proves no sender, and for what anybody may have recorded on the way and sends
-// again: duplicates, and what is expired or for another host. So a relay may
-// bring what thousands of hosts say, and pays nothing.
+// again: duplicates, and what is refused. So a relay may bring what thousands of
+// hosts say, and pays nothing where it is taken.
 type Rates struct {
 	Sender  int
 	Address int
@@ -63,7 +63,7 @@ func (l *Listener) charge(in Incoming, o message.Opened, err error) error {
 	return nil
 }
 
-// repay is for a message that turns out to be a duplicate.
+// repay is for a message that turns out to be a duplicate, or is refused.
 func (l *Listener) repay(in Incoming, o message.Opened) {
 	if o.Sender != "" {
 		l.senders.giveBack(string(o.Sender), l.now())

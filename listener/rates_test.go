@@ -76,16 +76,19 @@ func TestPerSender(t *testing.T) {
 }
 
 // Nobody uses up the allowance of another: not by its kid, not by what it was
-// heard to say, whether that was stored, is late, or was for another host.
+// heard to say, whether that was stored, is late, was for another host, or is
+// nothing that it may say here.
 func TestAllowanceIsTheSendersOwn(t *testing.T) {
 	const stranger = "198.51.100.1"
 	s := start(t, limited(1, 100))
 	s.same("said", s.from("192.0.2.7", numbered(0)).Status, message.Stored)
 	for code, frame := range map[string][]byte{
-		"refusedbad_signature": forged(numbered(0)),
-		"duplicate":            numbered(0),
-		"refusedexpired":       envelope(hosts().node, claims{exp: -time.Minute}, host("late")),
-		"refusednot_for_me":    envelope(hosts().node, claims{aud: string(hosts().other.Digest())}, host("theirs")),
+		"refusedbad_signature":   forged(numbered(0)),
+		"duplicate":              numbered(0),
+		"refusedexpired":         envelope(hosts().node, claims{exp: -time.Minute}, host("late")),
+		"refusednot_for_me":      envelope(hosts().node, claims{aud: string(hosts().other.Digest())}, host("theirs")),
+		"refusedunknown_schema":  fromNode(container("domain", "not-here", "1.0", `{"domain":"d"}`)),
+		"refusedinvalid_content": fromNode(container("host", "wrong", "1.0", `{"uqhost":7}`)),
 	} {
 		s.same(code, s.flood(stranger, 2*atOnce, func(int) []byte { return frame }), map[string]int{code: 2 * atOnce})
 	}
