@@ -3,6 +3,7 @@ package hostkey
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -12,7 +13,7 @@ import (
 // Bounds of the keys that wait to be approved: anybody can make keys and ask.
 const (
 	maxPending  = 5000                // in all
-	maxFromPeer = 100                 // from one address
+	maxFromPeer = 100                 // from one address, of IPv6 from one network of 64 bits
 	pendingLife = 31 * 24 * time.Hour // a host that still wants to will ask again
 	writePause  = time.Second         // between two writes of the file
 	pendingFile = 16 << 20            // bytes
@@ -57,7 +58,7 @@ type Pending struct {
 
 	mu      sync.Mutex
 	keys    map[Digest]PendingKey
-	peers   map[string]int
+	peers   map[string]int // by place
 	dropped time.Time
 }
 
@@ -75,7 +76,7 @@ func OpenPending(file string, settled func(Digest) bool, failed func(error)) (*P
 	}
 	for _, k := range all {
 		p.keys[k.Digest] = k
-		p.peers[k.Peer]++
+		p.peers[place(k.Peer)]++
 	}
 	p.writing.Go(p.follow)
 	return p, nil
@@ -93,7 +94,7 @@ func (p *Pending) Add(k *PublicKey, peer string) bool {
 		return false
 	}
 	p.keys[k.Digest()] = PendingKey{Digest: k.Digest(), Peer: peer, FirstSeen: p.now().UTC(), PublicKey: string(k.PEM())}
-	p.peers[peer]++
+	p.peers[place(peer)]++
 	select {
 	case p.dirty <- struct{}{}:
 	default:
@@ -103,7 +104,7 @@ func (p *Pending) Add(k *PublicKey, peer string) bool {
 
 // room looks for room, and once in a while makes some.
 func (p *Pending) room(peer string) bool {
-	fits := func() bool { return len(p.keys) < maxPending && p.peers[peer] < maxFromPeer }
+	fits := func() bool { return len(p.keys) < maxPending && p.peers[place(peer)] < maxFromPeer }
 	if !fits() && p.now().Sub(p.dropped).Abs() >= writePause {
 		p.drop()
 	}
@@ -118,10 +119,21 @@ func (p *Pending) drop() {
 			continue
 		}
 		delete(p.keys, d)
-		if p.peers[k.Peer]--; p.peers[k.Peer] == 0 {
-			delete(p.peers, k.Peer)
+		from := place(k.Peer)
+		if p.peers[from]--; p.peers[from] == 0 {
+			delete(p.peers, from)
 		}
 	}
+}
+
+// place is what counts as one address: whoever has one of IPv6 has all of its network.
+func place(peer string) string {
+	a, err := netip.ParseAddr(peer)
+	if err != nil || a.Is4() {
+		return peer
+	}
+	network, _ := a.WithZone("").Prefix(64) // 64 bits there are
+	return network.String()
 }
 
 // Close writes what is not written yet.

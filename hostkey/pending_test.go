@@ -93,8 +93,12 @@ func TestPendingIsBounded(t *testing.T) {
 		}
 		return kept
 	}
-	if n := add("192.0.2.1", keys[:maxFromPeer+1]); n != maxFromPeer {
-		t.Errorf("%d kept of one address", n)
+	n := 0
+	for i, k := range keys[:maxFromPeer+1] {
+		n += add(fmt.Sprintf("2001:db8::%x", i), []*PublicKey{k})
+	}
+	if n != maxFromPeer {
+		t.Errorf("%d kept of one network", n)
 	}
 	rest := keys[maxFromPeer+1:]
 	kept := 0
