@@ -164,7 +164,7 @@ func (s *service) bind(size int) error {
 			Pattern: l.Pattern, Binds: l.Bind, Connects: l.Connect, Topics: l.topics(s.pair.Digest()),
 			MaxMessage: cutOff(size), Outstanding: outstanding, Drain: drain,
 			Curve: s.curve.server(l.Curve, s.enrolment.Load()), CurveOf: of,
-			Event: func(err error) { s.log.Warn("a connection is not there yet", "error", err) },
+			Event: func(err error) { s.log.Warn("trouble with a connection", "error", err) },
 		})
 		if err != nil {
 			return err

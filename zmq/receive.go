@@ -63,6 +63,10 @@ func (s *Server) body() (frames [][]byte, count int, of map[string]string, err e
 	if s.gate != nil {
 		properties = append(properties, userProperty)
 	}
+	if s.guard.alerted() {
+		properties = append(properties, fileProperty)
+		defer func() { s.guard.heard(of[fileProperty]) }()
+	}
 	err = again(func() error {
 		first, of, err = s.socket.RecvBytesWithMetadata(zmq4.DONTWAIT, properties...)
 		return err
@@ -81,8 +85,10 @@ func (s *Server) body() (frames [][]byte, count int, of map[string]string, err e
 	return frames, count, of, err
 }
 
-// Metadata that libzmq adds to each frame: where it came from and, where a gate admitted the peer, the key it came with.
+// Metadata that libzmq adds to each frame: where it came from, where a gate admitted the peer the key it came with, and
+// the number of the connection's file (private to libzmq, for its option ZMQ_SRCFD, which it gives no other way to ask).
 const (
 	peerProperty = "Peer-Address"
 	userProperty = "User-Id"
+	fileProperty = "__fd"
 )

@@ -37,6 +37,7 @@ type Sender struct {
 	zctx    *zmq4.Context
 	waker   *waker
 	gate    *gate // nil without Curve
+	unguard func()
 	bound   []string
 	ended   chan error // the goroutine's
 
@@ -78,6 +79,7 @@ func BindSender(o SenderOptions) (*Sender, error) {
 	if err := s.bind(); err != nil {
 		return nil, errors.Join(err, s.release(0))
 	}
+	s.unguard = newGuard(s.bound, DefaultUnfinished, DefaultMaxMessage, nil).start()
 	go func() { s.ended <- s.breaks(s.run()) }()
 	return s, nil
 }
@@ -183,6 +185,7 @@ func (s *Sender) Close() error {
 	s.waiting = nil
 	s.mu.Unlock()
 	s.waker.wake()
+	s.unguard()
 	return errors.Join(<-s.ended, s.release(s.options.Linger))
 }
 

@@ -26,6 +26,7 @@ func (s *Server) Serve(ctx context.Context, handle func(Request)) error {
 	}
 	stop := context.AfterFunc(ctx, s.answers.wake)
 	defer stop()
+	defer s.guard.start()()
 	following, cancel := context.WithCancel(ctx)
 	wait := s.followAll(following)
 	err := s.loop(ctx, handle)
@@ -65,6 +66,7 @@ func (s *Server) turn(handle func(Request), read bool) error {
 	if read && s.room() {
 		listen = zmq4.POLLIN
 	}
+	s.guard.reads(listen == zmq4.POLLIN)
 	if _, err := s.poller.UpdateBySocket(s.socket, listen); err != nil {
 		return fmt.Errorf("poll: %w", err)
 	}

@@ -28,9 +28,13 @@ type ServerOptions struct {
 
 	// MaxMessage is the largest frame read, in bytes; DefaultMaxMessage. libzmq cuts the connection of who announces
 	// more, without a word to anyone, so set it well above the limit that shall be answered with a refusal.
-	// It does not limit the number of frames: libzmq gathers a message of many until its last one, and has no option
-	// against a peer that never sends that. Only CURVE keeps strangers off, and a limit of the system on the process.
+	// It does not limit the number of frames: see Unfinished.
 	MaxMessage int64
+
+	// Unfinished is how much memory the process may have before connections are ended over which more came than one
+	// message may have, or the most of much, and no whole message; 256 MiB, or 16 times MaxMessage. libzmq gathers the frames of a message until
+	// the last one, and has no option against a peer that never sends that. For tcp alone.
+	Unfinished int64
 
 	// Outstanding is how many requests may be open, that is given to handle and not yet ended by Reply or Drop; 1024.
 	// OutstandingBytes is the same for the sum of their sizes; 64 MiB, and one request may go over it. At either limit
@@ -58,6 +62,9 @@ func (o ServerOptions) withDefaults() ServerOptions {
 	}
 	if o.OutstandingBytes <= 0 {
 		o.OutstandingBytes = 64 << 20
+	}
+	if o.Unfinished <= 0 {
+		o.Unfinished = max(DefaultUnfinished, unfinishedPart*o.MaxMessage) // one message at least may be under way
 	}
 	if o.Handshake <= 0 {
 		o.Handshake = 5 * time.Second
@@ -87,6 +94,7 @@ type Server struct {
 	moves   chan move
 	bound   []string
 	gate    *gate // nil without Curve
+	guard   *guard
 	unsent  atomic.Int64
 	unknown atomic.Int64
 	used    atomic.Bool // by Serve or Close, whichever came first
@@ -155,6 +163,7 @@ func (s *Server) bind() (err error) {
 	s.poller.Add(s.socket, zmq4.POLLIN)
 	s.poller.Add(s.answers.near, zmq4.POLLIN)
 	s.bound, err = bindAll(s.socket, s.options.Binds)
+	s.guard = newGuard(s.bound, s.options.Unfinished, s.options.MaxMessage, s.event)
 	return err
 }
 
