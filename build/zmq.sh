@@ -1,10 +1,11 @@
 # shellcheck shell=bash
-# A small static libzmq for the module. Sourced by setup.sh.
+# A small static libzmq for both programs. Sourced by setup.sh.
 #
 # The distribution's own libzmq.a cannot be linked (it wants Kerberos, which
 # has no archive) and its shared library brings seventeen others along. So
 # libzmq is built from the distribution's source package, which has patches
-# that the upstream release lacks, with CURVE by libsodium and nothing else.
+# that the upstream release lacks and one of ours (zmq.patch), with CURVE by
+# libsodium and nothing else.
 
 : "${root:?}"
 
@@ -23,18 +24,22 @@ static_zmq() {
   fetch_source zeromq "$work/zeromq"
   is_there archive:libsodium.a || build_sodium "$work"
   build_zmq "$work"
-  zmq=$root/.build/zmq-$(cat "$work/zeromq/version")
+  zmq=$root/.build/zmq-$(cat "$work/zeromq/version")$patched
   mv "$work/prefix" "$zmq"
   rm -rf "$work"
 }
 
+# patched ends the name of the folder, and changes with zmq.patch.
+patched=+$(cksum <"$root/build/zmq.patch" | cut -d ' ' -f 1)
+
 built_zmq() {
-  find "$root/.build/" -mindepth 1 -maxdepth 1 -name 'zmq-*' 2>/dev/null | sort -V | tail -n 1
+  find "$root/.build/" -mindepth 1 -maxdepth 1 -name "zmq-*$patched" 2>/dev/null | sort -V | tail -n 1
 }
 
 # build_zmq FOLDER: from FOLDER/zeromq/source into FOLDER/prefix.
 build_zmq() {
   local pc=$1/prefix/lib/pkgconfig
+  act_quietly patch -d "$1/zeromq/source" -p1 -i "$root/build/zmq.patch"
   act_quietly env "PKG_CONFIG_PATH=$pc" cmake -C build/zmq.cmake -S "$1/zeromq/source" -B "$1/zeromq/objects" \
     -D "CMAKE_INSTALL_PREFIX=$1/prefix"
   act_quietly make -C "$1/zeromq/objects" "-j$(nproc)" install
