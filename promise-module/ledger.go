@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,7 +20,7 @@ type count struct {
 
 // ledger is the counters of a state folder, in two files and under their lock:
 //
-//	seq.json  the End of each schema, written durably
+//	seq.json  the End of each schema, written durably, with its digest below
 //	seq.now   the Last of each schema whose lease is open, one page of a file
 //	          that is written in place and left to the system to put on disk
 //
@@ -70,7 +71,10 @@ func readEnds(file string) (map[string]uint64, error) {
 		return nil, err
 	}
 	var ends map[string]uint64
-	err = json.Unmarshal(data, &ends)
+	line, sum, whole := bytes.Cut(data, []byte("\n"))
+	if err = json.Unmarshal(line, &ends); err == nil && whole && string(sum) != sumOf(line)+"\n" { // older modules wrote none
+		err = errDigest
+	}
 	if err == nil && ends == nil {
 		err = errors.New("it holds no counters")
 	}
@@ -147,5 +151,5 @@ func (l *ledger) writeEnds(next map[string]count) error {
 	if err != nil {
 		return err
 	}
-	return writeDurably(l.file(), data)
+	return writeDurably(l.file(), withDigest(data))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -123,6 +124,25 @@ func TestADamagedCounterIsToldWithTheWayOut(t *testing.T) {
 	}
 }
 
+// No bit of the counters can flip unnoticed: a smaller number would be used twice.
+func TestAFlippedBitInTheCountersIsTold(t *testing.T) {
+	state := t.TempDir()
+	file := filepath.Join(state, "seq.json")
+	if _, err := newSequence(state).next(t.Context(), "host", 12); err != nil {
+		t.Fatal(err)
+	}
+	whole := []byte(mustRead(t, file))
+	for i := range whole {
+		for bit := range 8 {
+			damaged := bytes.Clone(whole)
+			damaged[i] ^= 1 << bit
+			mustWrite(t, file, damaged)
+			_, err := readEnds(file)
+			mustFail(t, err, file, "is damaged", "remove it")
+		}
+	}
+}
+
 // A process that is stopped while it holds the lock must not hold up the agent.
 func TestAHeldLockIsWaitedForNoLongerThanThePromise(t *testing.T) {
 	state := t.TempDir()
@@ -165,7 +185,8 @@ func TestCountersAreReadableByRootAloneAndPlainJSON(t *testing.T) {
 		t.Error("the file was overwritten in place")
 	}
 	var counters map[string]uint64
-	if err := json.Unmarshal([]byte(mustRead(t, filepath.Join(state, "seq.json"))), &counters); err != nil || counters["host"] != 2 {
+	line, _, _ := strings.Cut(mustRead(t, filepath.Join(state, "seq.json")), "\n")
+	if err := json.Unmarshal([]byte(line), &counters); err != nil || counters["host"] != 2 {
 		t.Errorf("got %v, %v", counters, err)
 	}
 	modes(t, state, 0o700, filepath.Join(state, "seq.json"), 0o600, filepath.Join(state, "seq.lock"), 0o600)

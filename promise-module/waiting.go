@@ -63,8 +63,16 @@ func (w waiting) encode() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(append(append(data, '\n'), sumOf(data)...), '\n'), nil
+	return withDigest(data), nil
 }
+
+// withDigest puts a line with its digest below a line.
+func withDigest(line []byte) []byte {
+	return fmt.Appendf(nil, "%s\n%s\n", line, sumOf(line))
+}
+
+// errDigest: the bytes are not those that were written.
+var errDigest = errors.New("its digest does not fit")
 
 func sumOf(data []byte) string {
 	sum := sha256.Sum256(data)
@@ -74,7 +82,7 @@ func sumOf(data []byte) string {
 func decodeWaiting(data []byte) (w waiting, err error) {
 	line, sum, whole := bytes.Cut(data, []byte("\n"))
 	if !whole || string(sum) != sumOf(line)+"\n" {
-		return w, errors.New("its digest does not fit")
+		return w, errDigest
 	}
 	return w, json.Unmarshal(line, &w)
 }
