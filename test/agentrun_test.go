@@ -21,14 +21,14 @@ type teller struct {
 }
 
 // tellerAttributes are those that a promise of a teller may have.
-var tellerAttributes = []string{"message_id", "pattern", "to", "repeat", "timeout", "retries", "refresh", "priority", "content"}
+var tellerAttributes = []string{"message_id", "pattern", "to", "repeat", "timeout", "retries", "refresh", "priority", "reply_file", "content"}
 
 // newTeller makes a node with the hub's own keys whose messages go to that
 // endpoint. They have a second, and one try.
 func newTeller(t *testing.T, h *hub, endpoint string) *teller {
 	t.Helper()
 	a := &teller{work: twin(t, h.dir+"/hub"), usual: map[string]string{"pattern": "request", "to": endpoint, "repeat": "changed",
-		"timeout": "1", "retries": "0", "refresh": "1440", "priority": "2"}}
+		"timeout": "1", "retries": "0", "refresh": "1440", "priority": "2", "reply_file": h.dir + "/view.json"}}
 	err := errors.Join(os.MkdirAll(a.work+"/inputs", 0o700), os.MkdirAll(a.work+"/state", 0o700), os.Symlink("/usr/bin", a.work+"/bin"))
 	if err != nil {
 		t.Fatal(err)
