@@ -122,16 +122,23 @@ func (m *messages) keepWaiting(j job, parcels []parcel, why error) ([]entry, err
 	return kept, nil
 }
 
-// supersede drops what waits of a promise that says something else since. What
-// comes back after a power failure is sent, and the listener knows it for older.
-func (m *messages) supersede(j job, newer ...entry) error {
+// waitingOf lists what waits of a promise that says what is, as it is before
+// something newer comes: two agents at once that looked only afterwards would
+// each drop the other's.
+func (m *messages) waitingOf(j job) (older []entry, err error) {
+	if j.repeat != repeatChanged {
+		return nil, nil // each message says something of its own
+	}
 	all, _, err := outboxEntries(m.work.state())
 	promise := j.identity()
-	for _, e := range all {
-		if e.promise != promise || slices.Contains(newer, e) {
-			continue
-		}
-		// What was to be sent always is not replaced: each says something of its own.
+	return slices.DeleteFunc(all, func(e entry) bool { return e.promise != promise }), err
+}
+
+// supersede drops what waits of a promise that says something else since. What
+// comes back after a power failure is sent, and the listener knows it for older.
+func (m *messages) supersede(older []entry) (err error) {
+	for _, e := range older {
+		// What was to be sent always is not replaced.
 		if w, failed := readWaiting(e.file(m.work.state())); failed == nil && w.Repeat == repeatChanged {
 			err = errors.Join(err, removeFile(e.file(m.work.state())))
 		}

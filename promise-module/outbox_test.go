@@ -159,6 +159,35 @@ func TestANewerMessageReplacesTheWaitingOne(t *testing.T) {
 	}
 }
 
+// Two agents at once that both put a message by of the same promise leave one of
+// them there at least.
+func TestTwoAgentsDoNotDropEachOthersMessage(t *testing.T) {
+	m := newNode(t)
+	j := mustJob(t, m, nil)
+	var older [2][]entry
+	var err error
+	for i := range older { // each looks, then each puts its own there, then each drops
+		if older[i], err = m.waitingOf(j); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range older {
+		parcels, err := m.pack(t.Context(), j)
+		_, err2 := m.keepWaiting(j, parcels, nil)
+		if err := errors.Join(err, err2); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range older {
+		if err := m.supersede(older[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(outboxFiles(t, m)); n != 2 {
+		t.Errorf("%d wait", n)
+	}
+}
+
 // A failed attempt may have arrived: from then on the node does not know what
 // the listener holds.
 func TestAFailureForgetsWhatTheListenerHeld(t *testing.T) {

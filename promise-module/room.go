@@ -27,6 +27,10 @@ func (m *messages) putBy(ctx context.Context, j job, parcels []parcel, why error
 	if !j.outbox {
 		return nil, errNoOutbox
 	}
+	older, err := m.waitingOf(j)
+	if err != nil {
+		return nil, err
+	}
 	entries, err := m.keepWaiting(j, parcels, why)
 	if err != nil {
 		return nil, err
@@ -39,10 +43,7 @@ func (m *messages) putBy(ctx context.Context, j job, parcels []parcel, why error
 	if len(left) == 0 {
 		return nil, errFull
 	}
-	if j.repeat == repeatChanged {
-		err = m.supersede(j, left...)
-	}
-	return left, err
+	return left, m.supersede(older)
 }
 
 // errNoOutbox is the promise's own will.

@@ -144,16 +144,18 @@ func (m *messages) sendNew(parent, ctx context.Context, j job) sent {
 		s.queued = s.err == nil
 		return s
 	}
+	var older []entry
+	if m.flights.ofPromise(j.identity()) != nil {
+		older, s.aside = m.waitingOf(j)
+	}
 	m.sendAll(ctx, j, parcels, &s)
 	switch {
 	case s.err != nil && parent.Err() == nil:
 		kept, err := m.putBy(parent, j, parcels[s.done:], s.err)
 		s.waits, s.unkept = len(kept), err
 	case s.err == nil && s.answer.receipt.Status != message.Refused:
-		s.newView, s.aside = m.settle(parent, j, s.answer, made)
-		if m.flights.ofPromise(j.identity()) != nil && j.repeat == repeatChanged {
-			s.aside = errors.Join(s.aside, m.supersede(j))
-		}
+		newView, err := m.settle(parent, j, s.answer, made)
+		s.newView, s.aside = newView, errors.Join(s.aside, err, m.supersede(older))
 	}
 	return s
 }
