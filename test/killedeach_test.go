@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -86,6 +87,11 @@ func (k *account) round(t *testing.T, h *hub, a *teller, n int) error {
 	if err := run.Start(); err != nil {
 		return err
 	}
+	defer time.AfterFunc(patience/2, func() { // a module that hangs says where
+		for _, p := range a.modules() {
+			_ = p.Signal(syscall.SIGQUIT)
+		}
+	}).Stop()
 	victim := rand.N(4)
 	k.usual = max(k.usual, 100*time.Millisecond)
 	if victim > 0 {
@@ -98,8 +104,8 @@ func (k *account) round(t *testing.T, h *hub, a *teller, n int) error {
 	if victim == 0 {
 		k.usual = time.Since(began)
 	}
-	if ctx.Err() != nil || strings.Contains(out.String(), "CRITICAL") {
-		return fmt.Errorf("%w:\n%s", ctx.Err(), out.String())
+	if time.Since(began) > patience/2 || strings.Contains(out.String(), "CRITICAL") {
+		return fmt.Errorf("%v, victim %d:\n%s", ctx.Err(), victim, out.String())
 	}
 	k.hear(says, out.String())
 	return nil
