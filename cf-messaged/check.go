@@ -153,11 +153,19 @@ func checkCurveKeys(c Config) []finding {
 		named[f.ServerKey] = true
 	}
 	delete(named, "")
+	if c.enrols() && !slices.ContainsFunc(c.Listeners, takesKeys) {
+		found = append(found, warning("curve: enrolled", "no listener takes the keys of hosts that are new: add {pattern: request, bind: […], curve: any, only: [curve_key]}"))
+	}
 	for _, key := range slices.Sorted(maps.Keys(named)) {
 		_, err := pair.client(key)
 		found = append(found, newFinding("server_key "+key, err))
 	}
 	return found
+}
+
+// takesKeys tells whether hosts can bind their CURVE keys at a socket.
+func takesKeys(l Socket) bool {
+	return l.Pattern == patternRequest && l.Curve == curveAny && (len(l.Only) == 0 || slices.Contains(l.Only, curveKeySchema))
 }
 
 // checkOwner finds a folder of somebody else's. Root may look at it, and should

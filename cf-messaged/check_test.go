@@ -49,6 +49,9 @@ func TestCheck(t *testing.T) {
 			s.put(s.state+"/curve.key", "nonsense")
 			s.write("listeners: [{pattern: request, bind: ['tcp://*:5309'], curve: any}]", loopback[2], loopback[3])
 		}, "FAULT", []string{"curve.key", "40 characters", "move it away"}},
+		"nowhere to enrol": {func(t *testing.T, s *site) {
+			s.write("listeners: [{pattern: request, bind: ['tcp://*:5309'], curve: enrolled}]", loopback[2], loopback[3], "  curve_key: {from: trusted}")
+		}, "warning", []string{"curve: enrolled", "only: [curve_key]"}},
 		"server_key not there": {func(t *testing.T, s *site) {
 			s.write("listeners: [{pattern: push, connect: ['tcp://127.0.0.1:1'], server_key: /nonexistent}]", loopback[2], loopback[3])
 		}, "FAULT", []string{"server_key /nonexistent", "no such file"}},

@@ -128,6 +128,21 @@ func ownCurve(ctx context.Context, state string) (string, error) {
 	return strings.TrimSpace(string(secret)), err
 }
 
+// shownCurve is the public half in hex, as a listener's log names it; "" where the
+// host has no CURVE key yet.
+func shownCurve(state string) string {
+	secret, err := os.ReadFile(filepath.Join(state, "curve.key"))
+	if err != nil {
+		return ""
+	}
+	public, err := zmq.CurvePublic(strings.TrimSpace(string(secret)))
+	if err != nil {
+		return ""
+	}
+	digits, _ := zmq.CurveHex(public)
+	return digits
+}
+
 func makeCurve(file string) (string, error) {
 	secret, err := zmq.NewCurveSecret()
 	if err != nil {

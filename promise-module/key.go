@@ -16,15 +16,20 @@ func showKey(args []string, out io.Writer) error {
 	if len(args) > 0 && !asJSON {
 		return fmt.Errorf("key takes nothing but --json, found %q: %w", args, errUsage)
 	}
-	pair, err := readPair(findWorkDir(os.Getenv(overrideWorkDir), executable()))
+	work := findWorkDir(os.Getenv(overrideWorkDir), executable())
+	pair, err := readPair(work)
 	if err != nil {
 		return err
 	}
 	key := pair.Public()
 	if asJSON {
-		return json.NewEncoder(out).Encode(map[string]string{
+		shown := map[string]string{
 			"digest": string(key.Digest()), "community_digest": hostkey.CommunityDigest(key.RSA()), "public_key": string(key.PEM()),
-		})
+		}
+		if curve := shownCurve(work.state()); curve != "" {
+			shown["curve_key"] = curve
+		}
+		return json.NewEncoder(out).Encode(shown)
 	}
 	return printText(out, fmt.Sprintf("%s\n%s", key.Digest(), key.PEM()))
 }

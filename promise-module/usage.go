@@ -22,7 +22,8 @@ Usage:
   messages outbox retry [ID...] [--json]
                                     send what waits, or these, now
   messages outbox purge ID...|--all remove these, or all, unsent
-  messages key [--json]             this host's key digest and public key
+  messages key [--json]             this host's key digest and public key; with --json
+                                    its CURVE key too, once it has one
   messages view write               put a published view, a container on stdin, where
                                     policy reads it: WORKDIR/state/messages/views/
                                     <name>.json; for a handler (exec) of this host's
