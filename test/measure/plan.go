@@ -21,6 +21,9 @@ type plan struct {
 	Hosts         int `json:"hosts"`        // in the truth
 	Said          int `json:"said"`         // messages that the truth is rebuilt from
 	Repeated      int `json:"repeated"`     // messages that repeat what is in the truth
+	CurveRounds   int `json:"curve_rounds"` // each with and without CURVE
+	Connections   int `json:"connections"`  // new ones, a round
+	Requests      int `json:"requests"`     // over one connection, a round
 
 	signing time.Duration // with fewer messages then
 	load    time.Duration // of one listener under one load
@@ -32,12 +35,12 @@ type plan struct {
 var (
 	full = plan{
 		AgentRounds: 21, Starts: 200, Messages: 40_000, LoadRounds: 3, PatternRounds: 3, Publications: 40, ManyRounds: 11,
-		Hosts: 100_000, Said: 1_000_000, Repeated: 200_000, views: 4 * time.Second,
+		Hosts: 100_000, Said: 1_000_000, Repeated: 200_000, CurveRounds: 9, Connections: 300, Requests: 20_000, views: 4 * time.Second,
 		signing: 30 * time.Second, load: 3 * time.Second, pattern: 2 * time.Second, disk: time.Second,
 	}
 	short = plan{
 		AgentRounds: 5, Starts: 60, Messages: 8_000, LoadRounds: 1, PatternRounds: 1, Publications: 10, ManyRounds: 3,
-		Hosts: 100_000, Said: 202_026, Repeated: 40_000, views: time.Second,
+		Hosts: 100_000, Said: 202_026, Repeated: 40_000, CurveRounds: 3, Connections: 150, Requests: 8_000, views: time.Second,
 		signing: 8 * time.Second, load: 2 * time.Second, pattern: time.Second, disk: time.Second / 2,
 	}
 )
@@ -59,6 +62,7 @@ var parts = []part{
 	{"latency", "one publication", func(s *stage, ctx context.Context, r *report) error { return into(&r.Latency, ctx, s.measureLatency) }},
 	{"many", "many promises", func(s *stage, ctx context.Context, r *report) error { return into(&r.Many, ctx, s.measureMany) }},
 	{"truth", "the truth of a large site", func(s *stage, ctx context.Context, r *report) error { return into(&r.Truth, ctx, s.measureTruth) }},
+	{"curve", "CURVE", func(s *stage, ctx context.Context, r *report) error { return into(&r.Curve, ctx, s.measureCurve) }},
 }
 
 // into keeps the figures of a part that was measured.

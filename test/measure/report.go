@@ -18,6 +18,7 @@ type report struct {
 	Latency  *latencyFigures  `json:"latency,omitempty"`
 	Many     *manyFigures     `json:"many,omitempty"`
 	Truth    *truthFigures    `json:"truth,omitempty"`
+	Curve    *curveFigures    `json:"curve,omitempty"`
 }
 
 func (r report) writeJSON(to io.Writer) error {
@@ -42,6 +43,7 @@ func (r report) writeText(to io.Writer) error {
 		{r.Latency != nil, func() { r.Latency.write(&b) }},
 		{r.Many != nil, func() { r.Many.write(&b) }},
 		{r.Truth != nil, func() { r.Truth.write(&b) }},
+		{r.Curve != nil, func() { r.Curve.write(&b) }},
 	} {
 		if part.measured {
 			part.write()
