@@ -8,6 +8,7 @@
 //   - no call into libzmq blocks longer than a slice of its caller's deadline, since a signal can end it or stretch it;
 //   - names are resolved in Go, libzmq is given addresses;
 //   - linger is 0 but where something without an answer is handed over, and then bounded, so that no exit hangs;
+//   - where CURVE keys are judged, the gate that does it stands before any peer can come and until the last has gone;
 //   - a socket that binds is never left alone: peers that come and go cost memory until the next call.
 package zmq
 
