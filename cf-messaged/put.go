@@ -55,7 +55,7 @@ the members file, schema, version, entity, message_id, status, code and reason.
 Exit codes: 0 the listener has all of it, 1 it has not, 2 usage or configuration.`,
 		Example: `  cf-messaged put domain webhuis.nl.json
   echo '{"domain":"webhuis.nl","nameservers":["192.0.2.53"]}' | cf-messaged put dns -
-  cf-messaged put network --split networks.json
+  cf-messaged put role --split roles.json
   cf-messaged put --all /srv/sitedata --quiet`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error { return p.run(c, args) },
