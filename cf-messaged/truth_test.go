@@ -45,7 +45,8 @@ func TestTruth(t *testing.T) {
 		is["version"] != "1.0" || is["content"].(map[string]any)["role"] != "db" {
 		t.Errorf("history: %v, %v", was, is)
 	}
-	if text := r.mustCLI("history", "host", sender); !strings.Contains(text, "web") || !strings.Contains(text, " now ") {
+	text := r.mustCLI("history", "host", sender)
+	if !strings.Contains(text, "web") || !strings.Contains(text, " now ") || text != r.mustCLI("history", "host", "A.example") {
 		t.Errorf("history: %s", text)
 	}
 	for id, want := range map[string]string{"web": "superseded", "db": "applied"} {
@@ -70,7 +71,9 @@ func TestTruth(t *testing.T) {
 	_, err := r.cli("export", "--as-of", "yesterday")
 	wantUsage(t, err, "yesterday")
 	_, err = r.cli("history", "host", "nobody")
-	wantError(t, err, "nothing is known", "nobody")
+	wantError(t, err, `no host calls itself "nobody"`, "cf-messaged hosts")
+	_, err = r.cli("history", "domain", "nothing")
+	wantError(t, err, "nothing is known", "nothing", "cf-messaged export --schema domain")
 	for _, running := range []bool{true, false} {
 		if !running {
 			r.stop()
