@@ -81,10 +81,7 @@ func (s *service) openState(w *written) (err error) {
 	if s.queue, err = queue.Open(s.config.State, queue.Options{WaitingBytes: max(64<<20, 4*cutOff(w.limits.Size))}); err != nil {
 		return err
 	}
-	s.pending, err = hostkey.OpenPending(s.config.pendingKeys(), s.trust.Settled, func(err error) { s.log.Error("pending keys not written", "error", err) })
-	if err != nil {
-		return err
-	}
+	s.pending = hostkey.OpenPending(s.config.pendingKeys(), s.trust.Settled, func(err error) { s.log.Error("pending keys", "error", err) })
 	s.admits = newAdmission(s.config.State, s.pair.Digest(), s.log)
 	s.truth, err = truth.Open(s.config.State, truth.Options{Schemas: w.rules.Schemas, Kept: s.config.keptSchemas(), Log: s.log, Changed: s.changed})
 	if err != nil {

@@ -63,12 +63,10 @@ type Pending struct {
 }
 
 // OpenPending takes up what the file holds. settled tells of keys that need no
-// approval any more; failed is told where the file cannot be written.
-func OpenPending(file string, settled func(Digest) bool, failed func(error)) (*Pending, error) {
+// approval any more; failed is told where the file cannot be read, which is then made
+// anew, or cannot be written.
+func OpenPending(file string, settled func(Digest) bool, failed func(error)) *Pending {
 	all, err := ReadPending(file)
-	if err != nil {
-		return nil, err
-	}
 	p := &Pending{
 		file: file, settled: settled, now: time.Now, failed: failed,
 		dirty: make(chan struct{}, 1), closing: make(chan struct{}),
@@ -78,8 +76,12 @@ func OpenPending(file string, settled func(Digest) bool, failed func(error)) (*P
 		p.keys[k.Digest] = k
 		p.peers[place(k.Peer)]++
 	}
+	if err != nil {
+		failed(err)
+		p.dirty <- struct{}{}
+	}
 	p.writing.Go(p.follow)
-	return p, nil
+	return p
 }
 
 // Add keeps the key of a host that has proved to have it, and tells whether it

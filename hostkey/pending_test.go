@@ -36,11 +36,7 @@ func strangerKeys(t *testing.T, n int) []*PublicKey {
 
 func openPending(t *testing.T, file string, settled func(Digest) bool) *Pending {
 	t.Helper()
-	p, err := OpenPending(file, settled, func(err error) { t.Error(err) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
+	return OpenPending(file, settled, func(err error) { t.Error(err) })
 }
 
 func nobody(Digest) bool { return false }
@@ -142,14 +138,21 @@ func TestPendingIsWritten(t *testing.T) {
 	}
 }
 
+// A file that is damaged is told, made anew, and no reason not to listen: the hosts
+// ask again.
 func TestDamagedPending(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pending.json")
 	for _, text := range []string{"", "[{]", `[{"digest":"../../etc","peer":"","first_seen":"2026-01-01T00:00:00Z","public_key":""}]`} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := OpenPending(file, nobody, nil); err == nil {
+		if _, err := ReadPending(file); err == nil {
 			t.Errorf("%q is taken", text)
+		}
+		var told error
+		mustClosePending(t, OpenPending(file, nobody, func(err error) { told = err }))
+		if all, err := ReadPending(file); told == nil || err != nil || len(all) != 0 {
+			t.Errorf("%q: told %v, %d kept, %v", text, told, len(all), err)
 		}
 	}
 }
@@ -157,10 +160,7 @@ func TestDamagedPending(t *testing.T) {
 // A file that cannot be written is told, and the listener goes on.
 func TestPendingCannotBeWritten(t *testing.T) {
 	failed := make(chan error, 10)
-	p, err := OpenPending(filepath.Join(t.TempDir(), "nowhere", "pending.json"), nobody, func(err error) { failed <- err })
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := OpenPending(filepath.Join(t.TempDir(), "nowhere", "pending.json"), nobody, func(err error) { failed <- err })
 	p.Add(strangerKeys(t, 1)[0], "192.0.2.1")
 	if err := <-failed; !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
