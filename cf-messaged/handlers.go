@@ -127,8 +127,7 @@ func startHandlers(c Config, q *queue.Queue, r *relay, log *slog.Logger) (*handl
 
 // start gives a handler a reader of its own: a slow one holds up no other.
 func (hs *handlers) start(state, schema string, h Handler, q *queue.Queue, log *slog.Logger) error {
-	log = log.With("schema", schema, "handler", h.name())
-	does, err := hs.make(h, log)
+	does, err := hs.make(h, log.With("schema", schema))
 	if err != nil {
 		return err
 	}
