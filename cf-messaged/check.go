@@ -66,7 +66,20 @@ func check(c Config) []finding {
 	}
 	found = append(found, checkCurveKeys(c)...)
 	found = append(found, checkPublished(c)...)
-	return append(found, newFinding("libzmq "+zmq.Version(), zmq.CheckVersion()))
+	return append(found, checkLibrary())
+}
+
+// patched is set by the build that links libzmq with build/zmq.patch.
+var patched string
+
+// checkLibrary refuses a libzmq with known holes, and warns of one that a peer can
+// end the listener by.
+func checkLibrary() finding {
+	f := newFinding("libzmq "+zmq.Version(), zmq.CheckVersion())
+	if f.Fault == "" && patched == "" {
+		return warning(f.What, "this one ends the listener when certain connections are reset: build cf-messaged with build/programs, which has a patch for that")
+	}
+	return f
 }
 
 func newFinding(what string, err error) finding {

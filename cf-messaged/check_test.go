@@ -49,6 +49,10 @@ func TestCheck(t *testing.T) {
 			s.put(s.state+"/curve.key", "nonsense")
 			s.write("listeners: [{pattern: request, bind: ['tcp://*:5309'], curve: any}]", loopback[2], loopback[3])
 		}, "FAULT", []string{"curve.key", "40 characters", "move it away"}},
+		"libzmq of the distribution": {func(t *testing.T, _ *site) {
+			patched = ""
+			t.Cleanup(func() { patched = "as if" })
+		}, "warning", []string{"libzmq", "build/programs"}},
 		"nowhere to enrol": {func(t *testing.T, s *site) {
 			s.write("listeners: [{pattern: request, bind: ['tcp://*:5309'], curve: enrolled}]", loopback[2], loopback[3], "  curve_key: {from: trusted}")
 		}, "warning", []string{"curve: enrolled", "only: [curve_key]"}},

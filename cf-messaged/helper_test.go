@@ -39,6 +39,7 @@ func TestMain(m *testing.M) {
 		signal.Ignore(syscall.SIGXFSZ) // for TestBrokenDisk: Go would end by it
 		main()
 	}
+	patched = "as if" // for check
 	os.Exit(m.Run())
 }
 
