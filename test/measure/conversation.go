@@ -22,10 +22,12 @@ type conversation struct {
 }
 
 // converse does what cf-agent does before the first promise: it starts the
-// module, says who it is, and reads the answer.
-func (s *stage) converse(ctx context.Context) (*conversation, error) {
+// module, says who it is, and reads the answer. under is a program that starts
+// the module in its turn, with its arguments; usually there is none.
+func (s *stage) converse(ctx context.Context, under ...string) (*conversation, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
-	c := &conversation{cmd: s.command(ctx, s.module()), cancel: cancel}
+	words := append(under, s.module())
+	c := &conversation{cmd: s.command(ctx, words[0], words[1:]...), cancel: cancel}
 	in, err := c.cmd.StdinPipe()
 	if err != nil {
 		cancel()

@@ -14,6 +14,20 @@ func TestRateIn(t *testing.T) {
 	}
 }
 
+func TestCallsAreCounted(t *testing.T) {
+	table := `% time     seconds  usecs/call     calls    errors syscall
+------ ----------- ----------- --------- --------- ----------------
+ 97.51    0.014302        1021        14           fsync
+  1.49    0.000365          91         4         3 connect
+  1.00    0.000100         100         2           fdatasync
+------ ----------- ----------- --------- --------- ----------------
+100.00    0.014667         814        20         3 total
+`
+	if got := countCalls(table); got != (callFigures{Connects: 4, Fsyncs: 16}) {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestAimOfMany(t *testing.T) {
 	f := manyFigures{One: runFigures{Wall: spread{Median: 60}}, Append: spread{Median: 0.5}}
 	if f.aim() != 145 {

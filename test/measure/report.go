@@ -19,6 +19,7 @@ type report struct {
 	Many     *manyFigures     `json:"many,omitempty"`
 	Truth    *truthFigures    `json:"truth,omitempty"`
 	Curve    *curveFigures    `json:"curve,omitempty"`
+	Node     *nodeFigures     `json:"node,omitempty"`
 }
 
 func (r report) writeJSON(to io.Writer) error {
@@ -44,6 +45,7 @@ func (r report) writeText(to io.Writer) error {
 		{r.Many != nil, func() { r.Many.write(&b) }},
 		{r.Truth != nil, func() { r.Truth.write(&b) }},
 		{r.Curve != nil, func() { r.Curve.write(&b) }},
+		{r.Node != nil, func() { r.Node.write(&b) }},
 	} {
 		if part.measured {
 			part.write()
