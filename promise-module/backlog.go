@@ -143,9 +143,10 @@ func (b *backlog) send(it *item) bool {
 		return it.came.err == nil
 	}
 	came := b.m.fly(it, true)
-	if came.err == nil {
+	switch {
+	case came.err == nil:
 		b.inVain.Store(0)
-	} else {
+	case came.id != "": // else it is damaged, or with another agent
 		b.inVain.Add(1)
 	}
 	return came.err == nil

@@ -50,6 +50,32 @@ func TestAMessageThatNeverArrivesHoldsUpNothing(t *testing.T) {
 	}
 }
 
+// What another agent has at the moment, or is damaged, says nothing of the target:
+// however much of it there is, the rest is sent.
+func TestWhatCannotBeReadIsNoFailureOfTheTarget(t *testing.T) {
+	m := newNode(t)
+	endpoint, got := storing(t)
+	all := waitingFor(t, m, endpoint, 1+3*maxInVain)
+	for _, e := range all[1 : 1+2*maxInVain] {
+		mustWrite(t, e.file(m.work.state()), nil)
+	}
+	var held []*claimed
+	for _, e := range all[1+2*maxInVain:][:maxInVain-1] {
+		c, err := claim(m.work.state(), e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, c)
+	}
+	_, end := runOnce(t, m, aPromise(map[string]string{"to": quoted(deadEndpoint(t)), "outbox": `"false"`, "retries": `"0"`}))
+	for _, c := range held {
+		c.letGo()
+	}
+	if got.Load() != 2 || saysLog(end, "the time for what waits was over") {
+		t.Errorf("%d of 2 arrived: %+v", got.Load(), end)
+	}
+}
+
 func TestTheOutboxHasLimits(t *testing.T) {
 	m := newNode(t)
 	mustWrite(t, m.defaultsFile, []byte(`{"outbox_messages":3,"timeout":1,"retries":0}`))

@@ -217,7 +217,7 @@ func TestTwoAgentsAtOnce(t *testing.T) {
 			t.Fatalf("round %d: %v, waiting %v", round, h, outboxFiles(t, m))
 		}
 	}
-	if len(ids) < rounds || len(ids) > 2*rounds {
+	if len(ids) < rounds || len(ids) > 3*rounds { // what each put by while the listener was away, and what one of them then made
 		t.Errorf("%d rounds, %d messages", rounds, len(ids))
 	}
 }
