@@ -165,7 +165,7 @@ func (s *stage) measureTenKept(ctx context.Context, f *nodeFigures) error {
 }
 
 func (f nodeFigures) write(b *strings.Builder) {
-	fmt.Fprintf(b, "\n8. A node that has nothing to say, and one whose outbox drains\n\n")
+	fmt.Fprintf(b, "\n9. A node that has nothing to say, and one whose outbox drains\n\n")
 	row(b, "kept promise, module's CPU ms (aim: 1)", fmt.Sprintf("%.3f", f.Kept), fmt.Sprintf("each of %d in one run", keptTimes))
 	row(b, "module started for one, CPU ms", f.First.text(1), "")
 	if f.Calls != nil {
