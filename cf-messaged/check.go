@@ -59,13 +59,11 @@ func check(c Config) []finding {
 			found = append(found, checkBind(b, l.Curve))
 		}
 	}
-	for _, f := range c.forwards() {
-		for _, b := range f.Bind {
-			found = append(found, checkBind(b, f.Curve))
-		}
-	}
+	found = append(found, checkForwards(c)...)
+	found = append(found, checkWritable(c)...)
 	found = append(found, checkCurveKeys(c)...)
 	found = append(found, checkPublished(c)...)
+	found = append(found, checkMetricsBind(c)...)
 	return append(found, checkLibrary())
 }
 

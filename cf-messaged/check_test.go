@@ -37,6 +37,25 @@ func TestCheck(t *testing.T) {
 		"open bind of a forward": {func(t *testing.T, s *site) {
 			s.write(append(loopback, "  receipt: {from: trusted, handlers: [{forward: {pattern: push, bind: ['tcp://*:5558']}}]}")...)
 		}, "FAULT", []string{"bind tcp://*:5558"}},
+		"forward over the network": {func(t *testing.T, s *site) {
+			s.write(append(loopback, "  receipt: {from: trusted, handlers: [{forward: {pattern: push, to: ['tcp://192.0.2.1:5311']}}]}")...)
+		}, "warning", []string{"forward to tcp://192.0.2.1:5311", "server_key"}},
+		"forward by CURVE": {func(t *testing.T, s *site) {
+			s.write(append(loopback, "  receipt: {from: trusted, handlers: [{forward: {pattern: push, to: ['tcp://192.0.2.1:5311'], server_key: "+s.state+"/curve.pub}}]}")...)
+		}, "ok", []string{"forward to tcp://192.0.2.1:5311"}},
+		"metrics for all":       {func(t *testing.T, s *site) { s.write(append(loopback, "metrics: 0.0.0.0:5314")...) }, "warning", []string{"metrics 0.0.0.0:5314", "bind 127.0.0.1"}},
+		"metrics":               {func(t *testing.T, s *site) { s.write(append(loopback, "metrics: 127.0.0.1:5314")...) }, "ok", []string{"metrics 127.0.0.1:5314"}},
+		"configuration is open": {func(t *testing.T, s *site) { must(t, os.Chmod(s.config, 0o666)) }, "FAULT", []string{"mode of", "cf-messaged.yaml", "chmod o-w"}},
+		"schemas are open": {func(t *testing.T, s *site) {
+			s.write(append(loopback, "schemas: "+s.dir+"/schemas")...)
+			must(t, os.Mkdir(s.dir+"/schemas", 0o700))
+			must(t, os.Chmod(s.dir+"/schemas", 0o777))
+		}, "FAULT", []string{"mode of", "/schemas", "chmod o-w"}},
+		"program is open": {func(t *testing.T, s *site) {
+			s.write(append(loopback, "  receipt: {from: trusted, handlers: [{exec: ["+s.dir+"/on-host]}]}")...)
+			s.put(s.dir+"/on-host", "#!/bin/sh")
+			must(t, os.Chmod(s.dir+"/on-host", 0o777))
+		}, "FAULT", []string{"mode of", "/on-host", "chmod o-w"}},
 		"open bind of views": {func(t *testing.T, s *site) { s.write(append(loopback, "publish: tcp://*:5313")...) }, "FAULT", []string{"bind tcp://*:5313"}},
 		"views published by CURVE": {func(t *testing.T, s *site) {
 			s.write(append(loopback, "publish: {bind: 'tcp://*:5313', curve: any}")...)

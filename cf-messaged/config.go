@@ -34,6 +34,7 @@ type Config struct {
 	Feeds     map[string]Feed `yaml:"feeds"`
 	Limits    Limits          `yaml:"limits"`
 	Publish   Publish         `yaml:"publish"`
+	Metrics   string          `yaml:"metrics"` // an address and a port for Prometheus; "" is nowhere
 
 	file string // where it was read, for messages; empty for the embedded one
 }
@@ -152,7 +153,7 @@ func (c *Config) check() error {
 		faults = append(faults, errors.New("listeners: none; name at least one, as - {pattern: request, bind: [tcp://127.0.0.1:5309]}"))
 	}
 	_, err := c.feeds(senders{})
-	faults = append(faults, err, c.checkHandlers(), c.checkWants(), c.checkKeep(), c.checkEnrolled(), c.checkPublish())
+	faults = append(faults, err, c.checkHandlers(), c.checkWants(), c.checkKeep(), c.checkEnrolled(), c.checkPublish(), c.checkMetrics())
 	return errors.Join(append(faults, c.checkLimits())...)
 }
 
@@ -182,6 +183,7 @@ func (c *Config) restart(next Config) []string {
 		{"limits", c.Limits, next.Limits},
 		{"views", c.Views, next.Views},
 		{"publish", c.Publish, next.Publish},
+		{"metrics", c.Metrics, next.Metrics},
 		{"handlers", c.allHandlers(), next.allHandlers()},
 	} {
 		if !reflect.DeepEqual(setting.was, setting.will) {

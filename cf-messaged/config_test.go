@@ -98,6 +98,12 @@ func TestConfig(t *testing.T) {
 
 		{sockets + "limits: {message: 1048576}\n", ""},
 		{sockets + "publish: tcp://127.0.0.1:5313\n", ""},
+		{sockets + "metrics: 127.0.0.1:5314\n", ""},
+		{sockets + "metrics: '[::1]:5314'\n", ""},
+		{sockets + "metrics: 5314\n", `metrics: expected an address and a port, as 127.0.0.1:5314 or [::1]:5314, found "5314"`},
+		{sockets + "metrics: localhost:5314\n", "metrics: expected"},
+		{sockets + "metrics: 127.0.0.1:70000\n", "metrics: expected"},
+		{sockets + "metrics: tcp://127.0.0.1:5314\n", "metrics: expected"},
 		{sockets + "publish: tcp://hub\n", `publish: endpoint "tcp://hub"`},
 		{sockets + "publish: {bind: 'tcp://127.0.0.1:5313', curve: any}\n", ""},
 		{sockets + "publish: {bind: 'tcp://127.0.0.1:5313', curve: yes}\n", `publish.curve: expected off, any or enrolled, found "yes"`},

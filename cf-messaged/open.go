@@ -31,7 +31,11 @@ func (s *service) open() error {
 	if err := s.bind(w.limits.Size); err != nil {
 		return err
 	}
-	return s.openPublisher(w.views, w.limits)
+	if err := s.openPublisher(w.views, w.limits); err != nil {
+		return err
+	}
+	s.metrics, err = s.openMetrics()
+	return err
 }
 
 // written is what the configuration says, read before anything is opened.

@@ -47,6 +47,7 @@ type service struct {
 	keeper   *keeper
 	listener *listener.Listener
 	sockets  []*zmq.Server
+	metrics  *metrics // nil where nobody asks
 
 	publisher atomic.Pointer[publisher] // told of changes from before it is there
 	enrolment atomic.Pointer[enrolment] // the same; nil where no socket is for enrolled hosts
@@ -154,7 +155,7 @@ func (s *service) close() error {
 	for _, socket := range s.sockets {
 		errs = append(errs, socket.Close())
 	}
-	errs = append(errs, s.publisher.Load().close())
+	errs = append(errs, s.metrics.close(ctx), s.publisher.Load().close())
 	if s.listener != nil {
 		errs = append(errs, s.listener.Close(ctx))
 	}

@@ -24,7 +24,7 @@ func (s *service) ready() {
 	endpoints = append(endpoints, s.publisher.Load().endpoints()...)
 	s.tellProblems()
 	s.log.Info("ready", "version", versionText(), "configuration", s.config.name(), "state", s.config.State,
-		"digest", s.pair.Digest(), "trusted_keys", len(s.trust.Keys()), "endpoints", endpoints, "connects_to", connects)
+		"digest", s.pair.Digest(), "trusted_keys", len(s.trust.Keys()), "endpoints", endpoints, "connects_to", connects, "metrics", s.metrics.endpoint())
 	s.notify(daemon.SdNotifyReady)
 }
 

@@ -32,11 +32,12 @@ var mayImport = map[string][]string{
 
 // outside are libraries that one package alone may import.
 var outside = map[string]string{
-	"github.com/pebbe/zmq4":        "zmq",
-	"github.com/mattn/go-sqlite3":  "sqlite",
-	"filippo.io/bigmod":            "hostkey",
-	"github.com/spf13/cobra":       "cf-messaged",
-	"github.com/fsnotify/fsnotify": "hostkey",
+	"github.com/pebbe/zmq4":                          "zmq",
+	"github.com/mattn/go-sqlite3":                    "sqlite",
+	"filippo.io/bigmod":                              "hostkey",
+	"github.com/spf13/cobra":                         "cf-messaged",
+	"github.com/prometheus/client_golang/prometheus": "cf-messaged",
+	"github.com/fsnotify/fsnotify":                   "hostkey",
 }
 
 // TestImportsPointOneWay keeps the layout.
