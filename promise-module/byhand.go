@@ -70,7 +70,7 @@ func (m *messages) shelves(ids []string) (found []shelf, n notes, err error) {
 	for _, e := range all {
 		w, err := readWaiting(e.file(state))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			faults = append(faults, fmt.Errorf("%s is damaged (%w)", e.file(state), err))
+			faults = append(faults, fmt.Errorf("%s is damaged (%w): look at it, and remove it by messages outbox purge %s", e.file(state), err, e.name))
 		}
 		s := shelf{entry: e, kept: w, shown: w.list(n.Tried[e.name])}
 		i := slices.IndexFunc(left, func(id string) bool { return id == e.name || err == nil && id == s.shown.MessageID })
@@ -177,7 +177,8 @@ func (m *messages) purgeOutbox(ctx context.Context, out io.Writer, ids []string)
 // purge removes a file of the outbox by its name, damaged or not. What is no
 // name of the folder's own is none: it may be a message id.
 func purge(state, name string) (gone bool, err error) {
-	if name != filepath.Base(name) || strings.HasPrefix(name, ".") {
+	file := filepath.Join(outboxFolder(state), name)
+	if name != filepath.Base(name) || strings.HasPrefix(name, ".") || isGone(file) {
 		return false, nil
 	}
 	if e, ok := parseEntry(name); ok {
@@ -189,9 +190,14 @@ func purge(state, name string) (gone bool, err error) {
 			defer c.letGo()
 		}
 	}
-	err = os.Remove(filepath.Join(outboxFolder(state), name))
+	err = os.Remove(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+func isGone(file string) bool {
+	_, err := os.Lstat(file)
+	return errors.Is(err, fs.ErrNotExist)
 }

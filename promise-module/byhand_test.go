@@ -90,7 +90,7 @@ func TestPurgeByHand(t *testing.T) {
 	state := m.work.state()
 	mustWrite(t, all[0].file(state), []byte("damaged"))
 	mustWrite(t, outboxFolder(state)+"/strange", nil)
-	if _, err := byHand(t, "outbox", "list"); err == nil || !strings.Contains(err.Error(), "is damaged") || !strings.Contains(err.Error(), "strange is no message") {
+	if _, err := byHand(t, "outbox", "list"); err == nil || !strings.Contains(err.Error(), "messages outbox purge "+all[0].name) || !strings.Contains(err.Error(), "strange is no message") {
 		t.Error(err)
 	}
 	_, err := byHand(t, "outbox", "show", all[0].name)
@@ -110,6 +110,9 @@ func TestPurgeByHand(t *testing.T) {
 		if !strings.HasPrefix(out, c.out+" removed") || fmt.Sprint(err) != "<nil>" && c.err == "" || c.err != "" && !strings.Contains(fmt.Sprint(err), c.err) {
 			t.Errorf("%s: %s, %v", c.args, out, err)
 		}
+	}
+	if _, err := byHand(t, "outbox", "purge", all[1].name); fmt.Sprint(err) != "no message "+all[1].name+" waits here: see messages outbox list" {
+		t.Errorf("what is gone: %v", err)
 	}
 	held.letGo()
 	if out, err := byHand(t, "outbox", "purge", "--all"); err != nil || out != "1 messages removed\n" {
