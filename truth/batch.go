@@ -25,7 +25,11 @@ type value struct {
 	sender, messageID, version string
 	issuedAt, seq, receivedAt  int64
 	content                    []byte
+	sum                        sum
 	schema                     *schemas.Schema
+
+	newest *value // about the same entity in the batch
+	known  known  // of the newest one only
 }
 
 // order tells which of two messages about an entity is the newer: see the
@@ -73,17 +77,20 @@ func (b *batch) add(m *queue.Message) {
 	b.values = append(b.values, v)
 }
 
-// newest gives the newest value of each entity, in the order of the file's keys.
+// newest gives the newest value of each entity, in the order of the file's keys, and
+// notes it in the others.
 func (b *batch) newest() (newest []*value) {
 	all := slices.Clone(b.values)
 	slices.SortFunc(all, func(a, b *value) int {
 		return cmp.Or(cmp.Compare(a.key.schema, b.key.schema), cmp.Compare(a.entity, b.entity), a.order.compare(b.order))
 	})
-	for i, v := range all {
-		if i+1 == len(all) || all[i+1].key != v.key {
+	for _, v := range slices.Backward(all) {
+		if n := len(newest); n == 0 || newest[n-1].key != v.key {
 			newest = append(newest, v)
 		}
+		v.newest = newest[len(newest)-1]
 	}
+	slices.Reverse(newest)
 	return newest
 }
 
@@ -107,11 +114,13 @@ func (b *batch) read(m *queue.Message) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &value{
+	v := &value{
 		key: key{m.Schema, entity}, order: orderOf(schema.Entity, m),
 		sender: m.Sender, messageID: m.MessageID, version: m.Version,
 		issuedAt: issued(m), seq: int64(m.Seq), receivedAt: m.ReceivedAt.UnixMicro(), content: c.Content, schema: schema,
-	}, nil
+	}
+	v.sum = v.summed()
+	return v, nil
 }
 
 // issued is an envelope's iat in microseconds, 0 when it has none.

@@ -1,9 +1,12 @@
 package truth
 
 import (
+	"context"
 	"database/sql"
-	"fmt"
+	"database/sql/driver"
 	"strings"
+
+	"github.com/webhuis/cfengine-messages/sqlite"
 )
 
 // chunk is how many rows one run of a bulk takes: the way into SQLite costs as much
@@ -13,56 +16,44 @@ const chunk = 40
 // bulk is a statement over rows of values, which runs for a chunk of them at once.
 // What is over runs one by one.
 type bulk struct {
-	one, many *sql.Stmt
+	conn      *sqlite.Conn
+	one, many string
 	values    []any
 }
 
-// texts adds the statement to those that are to be prepared. row stands where the
-// rows' values do, between head and tail: "(?, ?)".
-func (b *bulk) texts(to map[**sql.Stmt]string, head, row, tail string) {
-	to[&b.one] = head + row + tail
-	to[&b.many] = head + strings.Repeat(row+", ", chunk-1) + row + tail
+// makeBulk makes one. row stands where the rows' values do, between head and tail:
+// "(?, ?)".
+func makeBulk(c *sqlite.Conn, head, row, tail string) bulk {
+	return bulk{conn: c, one: head + row + tail, many: head + strings.Repeat(row+", ", chunk-1) + row + tail}
 }
 
-// each calls use with the statement and the bound values for each chunk of n rows.
-// columns appends a row's values.
-func (b *bulk) each(n int, columns func(values []any, i int) []any, use func(s *sql.Stmt, values []any) error) error {
-	for from := 0; from < n; {
-		s, to := b.one, from+1
-		if n-from >= chunk {
-			s, to = b.many, from+chunk
-		}
-		b.values = b.values[:0]
-		for ; from < to; from++ {
-			b.values = columns(b.values, from)
-		}
-		if err := use(s, b.values); err != nil {
-			return err
-		}
-	}
-	clear(b.values[:cap(b.values)]) // let the contents go
-	return nil
-}
-
-// run runs the statement for n rows.
+// run runs the statement for n rows. columns appends a row's values.
 func (b *bulk) run(n int, columns func(values []any, i int) []any) error {
-	return b.each(n, columns, func(s *sql.Stmt, values []any) error { return run(s, values...) })
+	return b.query(n, columns, func([]driver.Value) error { return nil })
 }
 
-// query runs a statement that gives rows, and calls use for each of them.
-func (b *bulk) query(n int, columns func(values []any, i int) []any, use func(*sql.Rows) error) error {
-	return b.each(n, columns, func(s *sql.Stmt, values []any) error {
-		rows, err := s.Query(values...)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			if err := use(rows); err != nil {
-				return fmt.Errorf("reading: %w", err)
+// query runs a statement that gives rows, and calls use for each of them, as
+// sqlite.Direct does.
+func (b *bulk) query(n int, columns func(values []any, i int) []any, use func(row []driver.Value) error) error {
+	if n == 0 {
+		return nil
+	}
+	defer func() { clear(b.values[:cap(b.values)]) }() // let the contents go
+	return b.conn.Direct(func(d sqlite.Direct) error {
+		for from := 0; from < n; {
+			text, to := b.one, from+1
+			if n-from >= chunk {
+				text, to = b.many, from+chunk
+			}
+			b.values = b.values[:0]
+			for ; from < to; from++ {
+				b.values = columns(b.values, from)
+			}
+			if err := d.Query(context.Background(), text, b.values, func(_ []string, row []driver.Value) error { return use(row) }); err != nil {
+				return err
 			}
 		}
-		return rows.Err()
+		return nil
 	})
 }
 

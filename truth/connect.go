@@ -44,14 +44,19 @@ func ConnectAsOf(ctx context.Context, folder string, at time.Time) (*sqlite.Conn
 	return conn, nil
 }
 
-// goBack puts a view in the place of _latest, and the schemas' views anew upon it,
-// for this connection only: what is temporary is found first.
+// goBack puts views in the place of _latest and of what it is made of, and the
+// schemas' views anew upon them, for this connection only: what is temporary is found
+// first. There a position is the id of what was said.
 func goBack(ctx context.Context, conn *sqlite.Conn, at time.Time) error {
 	views, err := viewTexts(ctx, conn)
 	if err != nil {
 		return err
 	}
-	for _, text := range append([]string{"CREATE VIEW _latest AS " + latestAt(at)}, views...) {
+	for _, text := range append([]string{
+		"CREATE VIEW _latest AS " + latestAt(at),
+		"CREATE VIEW _facts AS SELECT position AS id, schema, entity, sender, version, content FROM _latest",
+		"CREATE VIEW _newest AS SELECT position AS id, received_at FROM main._said",
+	}, views...) {
 		if err := conn.Run("CREATE TEMP" + strings.TrimPrefix(text, "CREATE")); err != nil {
 			return err
 		}
@@ -60,7 +65,7 @@ func goBack(ctx context.Context, conn *sqlite.Conn, at time.Time) error {
 }
 
 func viewTexts(ctx context.Context, conn *sqlite.Conn) ([]string, error) {
-	rows, err := conn.QueryContext(ctx, "SELECT sql FROM sqlite_schema WHERE type = 'view'")
+	rows, err := conn.QueryContext(ctx, "SELECT sql FROM sqlite_schema WHERE type = 'view' AND name NOT GLOB '_*'")
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +83,7 @@ func viewTexts(ctx context.Context, conn *sqlite.Conn) ([]string, error) {
 
 // latestAt selects of each entity the newest that was said until then.
 func latestAt(at time.Time) string {
-	return fmt.Sprintf(`SELECT `+columns+` FROM main._history s WHERE s."from" <= %d AND NOT EXISTS (
-		SELECT 1 FROM main._history n WHERE n.schema = s.schema AND n.entity = s.entity
+	return fmt.Sprintf(`SELECT `+columns+` FROM main._history h WHERE h."from" <= %d AND NOT EXISTS (
+		SELECT 1 FROM main._said s JOIN main._order n USING (id) WHERE s.position = h.position
 			AND (n."from", n.tie, n.position) > (s."from", s.tie, s.position) AND n."from" <= %[1]d)`, at.UnixMicro())
 }

@@ -12,6 +12,7 @@ const maxSpans = 1000
 // counter is what is known of one sender's messages of one schema. The schema's
 // numbers (seq, DESIGN.md section 4) tell what did not come.
 type counter struct {
+	id                  int64 // in the file; 0 when it is not there
 	firstSeen, lastSeen int64
 	messages            int64
 	counted             int64 // position of the last one
@@ -21,6 +22,11 @@ type counter struct {
 	beganAt   int64 // when the present counting began; 0 for the first one
 	gaps      int64
 	missing   []span // where the gaps are, in rising order
+}
+
+// numbers are all but missing, in the order of the file's columns: the id, then counts.
+func (c *counter) numbers() [10]*int64 {
+	return [...]*int64{&c.id, &c.firstSeen, &c.lastSeen, &c.messages, &c.counted, &c.low, &c.high, &c.highAt, &c.beganAt, &c.gaps}
 }
 
 // span is a run of numbers that did not come: its first and its last.

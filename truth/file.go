@@ -18,13 +18,21 @@ var file = sqlite.File{
 // formats are the file's. Times are unix microseconds in UTC.
 //
 // The tables begin with _, as no schema's id does: each schema is a view of its
-// name. _history has all that was said, in the order of the queue: what is true now
-// stands in _latest once more, and nothing has to move when something newer comes,
-// which would write to any place of a large file. "from" and tie order the messages about one entity (see the package's
+// name. _said has all that was said, in the order of the queue: what is true now
+// stands in _facts once more, and nothing has to move when something newer comes,
+// which would write to any place of a large file. Hosts mostly say again what they
+// said: then _facts stays, and what changes for each message at any place, _newest,
+// _order and _counters, has short rows under numbers that stand for
+// texts, so that few pages are written. _latest, _history and _senders show it in
+// whole.
+//
+// "from" and tie order the messages about one entity (see the package's
 // comment), and position where both are the same. Until when something held is
 // not kept: it is the "from" of the next, whenever that comes to be known. The
-// content comes last: what precedes it is read without it. counted is the position
-// of the message counted last: those up to there are not counted again.
+// content comes last: what precedes it is read without it. sum tells whether
+// something else is said (see value.sum). A sender that is null is the entity.
+// counted is the position of the message counted last: those up to there are not
+// counted again.
 var formats = []string{`
 CREATE TABLE _meta (
 	position    INTEGER NOT NULL,
@@ -89,13 +97,90 @@ CREATE TABLE _skipped (
 ) STRICT;`, `
 ALTER TABLE _senders ADD COLUMN counted INTEGER NOT NULL DEFAULT 0;
 UPDATE _senders SET counted = (SELECT position FROM _meta);`, `
-INSERT INTO _history (` + columns + `) SELECT ` + columns + ` FROM _latest;`}
+INSERT INTO _history (` + columns + `) SELECT ` + columns + ` FROM _latest;`, `
+CREATE TABLE _facts (
+	id          INTEGER PRIMARY KEY,
+	schema      TEXT NOT NULL,
+	entity      TEXT NOT NULL,
+	sender      TEXT NOT NULL,
+	version     TEXT NOT NULL,
+	content     TEXT NOT NULL,
+	UNIQUE (schema, entity)
+) STRICT;
+CREATE TABLE _newest (
+	id          INTEGER PRIMARY KEY,
+	"from"      INTEGER NOT NULL,
+	tie         INTEGER NOT NULL,
+	position    INTEGER NOT NULL,
+	received_at INTEGER NOT NULL,
+	sum         BLOB NOT NULL
+) STRICT;
+CREATE TABLE _said (
+	position    INTEGER PRIMARY KEY,
+	id          INTEGER NOT NULL,
+	schema      TEXT NOT NULL,
+	"from"      INTEGER NOT NULL,
+	tie         INTEGER NOT NULL,
+	sender      TEXT,
+	message_id  TEXT NOT NULL,
+	version     TEXT NOT NULL,
+	issued_at   INTEGER NOT NULL,
+	seq         INTEGER NOT NULL,
+	received_at INTEGER NOT NULL,
+	content     TEXT NOT NULL
+) STRICT;
+CREATE TABLE _order (
+	id          INTEGER NOT NULL,
+	"from"      INTEGER NOT NULL,
+	tie         INTEGER NOT NULL,
+	position    INTEGER NOT NULL,
+	PRIMARY KEY (id, "from", tie, position)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _speakers (
+	id          INTEGER PRIMARY KEY,
+	sender      TEXT NOT NULL,
+	schema      TEXT NOT NULL,
+	UNIQUE (sender, schema)
+) STRICT;
+CREATE TABLE _counters (
+	id          INTEGER PRIMARY KEY,
+	first_seen  INTEGER NOT NULL,
+	last_seen   INTEGER NOT NULL,
+	messages    INTEGER NOT NULL,
+	counted     INTEGER NOT NULL,
+	low         INTEGER NOT NULL,
+	high        INTEGER NOT NULL,
+	high_at     INTEGER NOT NULL,
+	began_at    INTEGER NOT NULL,
+	gaps        INTEGER NOT NULL,
+	missing     TEXT NOT NULL
+) STRICT;
+INSERT INTO _facts (schema, entity, sender, version, content) SELECT schema, entity, sender, version, content FROM _latest ORDER BY schema, entity;
+INSERT INTO _newest SELECT id, "from", tie, position, received_at, x'' FROM _facts JOIN _latest USING (schema, entity) ORDER BY id;
+INSERT INTO _said SELECT position, id, schema, "from", tie, nullif(h.sender, entity), message_id, h.version, issued_at, seq, received_at, h.content
+	FROM _history h CROSS JOIN _facts f USING (schema, entity) ORDER BY position;
+` + fillOrder + `;
+INSERT INTO _speakers (sender, schema) SELECT sender, schema FROM _senders;
+INSERT INTO _counters SELECT id, ` + countText + ` FROM _senders JOIN _speakers USING (sender, schema) ORDER BY id;
+DROP TABLE _latest;
+DROP TABLE _history;
+DROP TABLE _senders;
+CREATE VIEW _latest AS SELECT f.schema, f.entity, n."from", n.tie, n.position, f.sender, s.message_id, f.version, s.issued_at, s.seq, n.received_at, f.content
+	FROM _facts f JOIN _newest n ON n.id = f.id JOIN _said s ON s.position = n.position;
+CREATE VIEW _history AS SELECT f.schema, f.entity, o."from", o.tie, o.position, ifnull(s.sender, f.entity) AS sender, s.message_id, s.version, s.issued_at, s.seq, s.received_at, s.content
+	FROM _facts f JOIN _order o ON o.id = f.id JOIN _said s ON s.position = o.position;
+CREATE VIEW _senders AS SELECT ` + counterColumns + ` FROM _speakers JOIN _counters USING (id);`}
+
+// fillOrder makes _order of what is in _said. It is no index of that table, for what
+// is written to it in the order of its keys takes a quarter of the time.
+const fillOrder = `INSERT INTO _order SELECT id, "from", tie, position FROM _said ORDER BY 1, 2, 3, 4`
 
 // columns are those of _latest and _history.
 const columns = `schema, entity, "from", tie, position, sender, message_id, version, issued_at, seq, received_at, content`
 
 // counterColumns are those of _senders, and counts those that tell what was counted.
 var (
-	counts         = []string{"first_seen", "last_seen", "messages", "low", "high", "high_at", "began_at", "gaps", "missing", "counted"}
-	counterColumns = "sender, schema, " + strings.Join(counts, ", ")
+	counts         = []string{"first_seen", "last_seen", "messages", "counted", "low", "high", "high_at", "began_at", "gaps", "missing"}
+	countText      = strings.Join(counts, ", ")
+	counterColumns = "sender, schema, " + countText
 )

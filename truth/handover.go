@@ -184,9 +184,10 @@ func (t *Truth) differs(than *Truth) (changes []Change, err error) {
 	defer func() { err = errors.Join(err, t.writer.conn.Run("DETACH other")) }()
 	// The same message says the same, unless its schema names another entity now.
 	rows, err := t.writer.conn.QueryContext(t.ctx, `
-		SELECT schema, entity FROM main._latest m LEFT JOIN other._latest o USING (schema, entity) WHERE m.position IS NOT o.position
+		SELECT schema, entity FROM main._facts m JOIN main._newest n ON n.id = m.id
+			LEFT JOIN other._facts o USING (schema, entity) LEFT JOIN other._newest p ON p.id = o.id WHERE n.position IS NOT p.position
 		UNION ALL
-		SELECT schema, entity FROM other._latest o LEFT JOIN main._latest m USING (schema, entity) WHERE m.position IS NULL`)
+		SELECT schema, entity FROM other._facts o LEFT JOIN main._facts m USING (schema, entity) WHERE m.id IS NULL`)
 	if err != nil {
 		return nil, err
 	}

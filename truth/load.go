@@ -7,9 +7,9 @@ import (
 )
 
 // A fresh file that nobody else has open is made in another way than batch by batch:
-// all that was said is written to the history as it comes; then the newest of each
-// entity is taken from there. Nothing is written twice for a journal's sake: a load
-// that fails leaves a file to throw away.
+// nothing is written twice for a journal's sake, for a load that fails leaves a file to
+// throw away; and the indexes that are made faster of all that is in a table are made
+// at the end.
 
 // loader is one load.
 type loader struct {
@@ -51,8 +51,7 @@ func (t *Truth) load(ctx context.Context, progress func(done, total int64)) erro
 
 func (w *writer) beginLoad(batch int) (*loader, error) {
 	l := &loader{writer: w, batch: batch, known: counters{}, indexes: map[string][]string{}}
-	err := w.conn.Run(`PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -262144;
-		DROP TRIGGER temp._came; DROP TRIGGER temp._says_else; PRAGMA temp_store = FILE; BEGIN IMMEDIATE`)
+	err := w.conn.Run(`PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -262144; BEGIN IMMEDIATE`)
 	if err != nil {
 		return nil, fmt.Errorf("beginning to load: %w", err)
 	}
@@ -63,7 +62,7 @@ func (w *writer) beginLoad(batch int) (*loader, error) {
 // is in them.
 func (l *loader) dropIndexes() error {
 	rows, err := l.conn.QueryContext(context.Background(),
-		"SELECT tbl_name, name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name IN ('_history', '_unique') AND sql IS NOT NULL")
+		"SELECT tbl_name, name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name IN ('_said', '_unique') AND sql IS NOT NULL")
 	if err != nil {
 		return err
 	}
@@ -94,7 +93,7 @@ func (l *loader) runAll(texts []string) error {
 
 // add takes in the next messages of the queue.
 func (l *loader) add(b *batch) error {
-	if err := writeTo(&l.putHistory, b.values); err != nil {
+	if _, err := l.writeValues(b); err != nil {
 		return err
 	}
 	if err := l.count(b.heard, l.known); err != nil {
@@ -120,11 +119,8 @@ func (l *loader) finish(position int64, id string) error {
 	if err := l.flush(); err != nil {
 		return err
 	}
-	if err := l.runAll(l.indexes["_history"]); err != nil {
-		return err
-	}
-	if err := l.conn.Run(takeNewest); err != nil {
-		return fmt.Errorf("taking what is newest: %w", err)
+	if err := l.conn.Run(fillOrder); err != nil {
+		return fmt.Errorf("ordering what was said: %w", err)
 	}
 	if err := l.loadUnique(); err != nil {
 		return err
@@ -137,15 +133,6 @@ func (l *loader) finish(position int64, id string) error {
 	}
 	return l.conn.Run("COMMIT; PRAGMA synchronous = FULL; PRAGMA journal_mode = WAL")
 }
-
-// takeNewest makes the newest of each entity the latest, in the order of the keys.
-const takeNewest = `
-CREATE TEMP TABLE _newest (n INTEGER PRIMARY KEY, position INTEGER NOT NULL);
-INSERT INTO _newest (position) SELECT position FROM (
-	SELECT schema, entity, position, lead(position) OVER (PARTITION BY schema, entity ORDER BY "from", tie, position) AS newer FROM _history
-) WHERE newer IS NULL ORDER BY schema, entity;
-INSERT INTO _latest (` + columns + `) SELECT ` + columns + ` FROM _newest CROSS JOIN _history USING (position) ORDER BY n;
-DROP TABLE _newest`
 
 // loadUnique finds the unique values in what is the latest.
 func (l *loader) loadUnique() error {
@@ -161,7 +148,7 @@ func (l *loader) loadUnique() error {
 }
 
 func (l *loader) loadUniqueOf(schema string) error {
-	rows, err := l.conn.QueryContext(context.Background(), "SELECT entity, version, content FROM _latest WHERE schema = ? ORDER BY entity", schema)
+	rows, err := l.conn.QueryContext(context.Background(), "SELECT entity, version, content FROM _facts WHERE schema = ? ORDER BY entity", schema)
 	if err != nil {
 		return err
 	}

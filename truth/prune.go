@@ -90,10 +90,9 @@ type pass struct {
 func (p *pass) prepare(ctx context.Context) error {
 	return p.conn.Prepare(ctx, map[**sql.Stmt]string{
 		// The schema stands in the text, for only so does SQLite know that the index fits.
-		&p.look: `SELECT received_at, position, sender, EXISTS (SELECT 1 FROM _history n
-				WHERE n.schema = s.schema AND n.entity = s.entity AND n."from" < ?1
-				AND (n."from", n.tie, n.position) > (s."from", s.tie, s.position))
-			FROM _history s WHERE schema = ` + literal(p.Schema) + ` AND received_at < ?1 AND (received_at, position) > (?2, ?3)
+		&p.look: `SELECT received_at, position, ifnull(sender, (SELECT entity FROM _facts WHERE _facts.id = s.id)), EXISTS (SELECT 1 FROM _order n
+				WHERE n.id = s.id AND n."from" < ?1 AND (n."from", n.tie, n.position) > (s."from", s.tie, s.position))
+			FROM _said s WHERE schema = ` + literal(p.Schema) + ` AND received_at < ?1 AND (received_at, position) > (?2, ?3)
 			ORDER BY received_at, position LIMIT ?4`,
 		&p.counted: stateText(),
 	})
@@ -170,7 +169,7 @@ func (t *Truth) forget(positions []int64) error {
 	defer t.writing.Unlock()
 	return t.writer.transaction(func() error {
 		for _, position := range positions {
-			if err := run(t.writer.forget, position); err != nil {
+			if err := errors.Join(run(t.writer.disorder, position), run(t.writer.forget, position)); err != nil {
 				return err
 			}
 		}

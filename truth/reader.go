@@ -54,7 +54,7 @@ func newReader(conn *sqlite.Conn) (*Reader, error) {
 	r := &Reader{Timeout: 5 * time.Second, MaxRows: 1_000_000, Now: time.Now, conn: conn}
 	err := conn.Prepare(context.Background(), map[**sql.Stmt]string{
 		&r.latest: "SELECT " + columns + " FROM _latest WHERE schema = ? AND entity = ?",
-		&r.age:    "SELECT received_at FROM main._latest WHERE schema = ? AND entity = ?",
+		&r.age:    "SELECT received_at FROM main._facts JOIN main._newest USING (id) WHERE schema = ? AND entity = ?",
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("truth: %w", err), conn.Close())

@@ -3,7 +3,7 @@ package truth
 import (
 	"cmp"
 	"context"
-	"database/sql"
+	"database/sql/driver"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -43,6 +43,9 @@ func (w *writer) count(all []said, known counters) error {
 	if err := w.readCounters(unknown, known); err != nil {
 		return fmt.Errorf("reading what is known of senders: %w", err)
 	}
+	if err := w.addSpeakers(unknown, known); err != nil {
+		return fmt.Errorf("adding senders: %w", err)
+	}
 	for _, s := range all {
 		known[s.senderKey].add(s.heard)
 	}
@@ -50,27 +53,45 @@ func (w *writer) count(all []said, known counters) error {
 }
 
 func (w *writer) readCounters(keys []senderKey, into counters) error {
-	return w.getCounter.query(len(keys), func(values []any, i int) []any {
-		return append(values, keys[i].sender, keys[i].schema)
-	}, func(rows *sql.Rows) error {
-		var k senderKey
-		var c counter
-		var missing []byte
-		err := rows.Scan(&k.sender, &k.schema, &c.firstSeen, &c.lastSeen, &c.messages, &c.low, &c.high, &c.highAt, &c.beganAt, &c.gaps, &missing, &c.counted)
-		if err == nil && len(missing) > len("[]") {
-			err = json.Unmarshal(missing, &c.missing)
+	return w.findCounters.query(len(keys), func(to []any, i int) []any {
+		return append(to, i, keys[i].sender, keys[i].schema)
+	}, func(row []driver.Value) (err error) {
+		c := into[keys[row[0].(int64)]]
+		for i, number := range c.numbers() {
+			*number = row[i+1].(int64)
 		}
-		*into[k] = c
+		if missing := row[len(row)-1].(string); missing != "[]" {
+			err = json.Unmarshal([]byte(missing), &c.missing)
+		}
 		return err
 	})
 }
 
+// addSpeakers gives numbers to those of whom nothing is known.
+func (w *writer) addSpeakers(keys []senderKey, known counters) error {
+	fresh := slices.DeleteFunc(keys, func(k senderKey) bool { return known[k].id != 0 })
+	if len(fresh) == 0 {
+		return nil
+	}
+	var last int64
+	if err := w.lastSpeaker.QueryRow().Scan(&last); err != nil {
+		return err
+	}
+	return w.putSpeakers.run(len(fresh), func(to []any, i int) []any {
+		c := known[fresh[i]]
+		c.id = last + int64(i) + 1
+		return append(to, c.id, fresh[i].sender, fresh[i].schema)
+	})
+}
+
+// writeCounters writes them in the order of the file.
 func (w *writer) writeCounters(known counters) error {
-	keys := slices.SortedFunc(maps.Keys(known), senderKey.compare)
-	if err := w.putCounter.run(len(keys), func(values []any, i int) []any {
-		k, c := keys[i], known[keys[i]]
-		return append(values, k.sender, k.schema, c.firstSeen, c.lastSeen, c.messages,
-			c.low, c.high, c.highAt, c.beganAt, c.gaps, c.missingText(), c.counted)
+	all := slices.SortedFunc(maps.Values(known), func(a, b *counter) int { return cmp.Compare(a.id, b.id) })
+	if err := w.putCounters.run(len(all), func(to []any, i int) []any {
+		for _, number := range all[i].numbers() {
+			to = append(to, *number)
+		}
+		return append(to, all[i].missingText())
 	}); err != nil {
 		return fmt.Errorf("counting messages: %w", err)
 	}
@@ -82,6 +103,9 @@ func (w *writer) writeCounters(known counters) error {
 func (w *writer) recount(q *queue.Reader) error {
 	return w.transaction(func() error {
 		return q.Counted(context.Background(), func(c queue.Counted) error {
+			if err := run(w.takeSpeaker, c.Sender, c.Schema); err != nil {
+				return err
+			}
 			return run(w.takeCounter, c.Sender, c.Schema, c.State)
 		})
 	})
@@ -102,5 +126,5 @@ func takeText() string {
 	for _, name := range counts {
 		values = append(values, "?3->>"+literal(name))
 	}
-	return "INSERT OR REPLACE INTO _senders (" + counterColumns + ") VALUES (?1, ?2, " + strings.Join(values, ", ") + ")"
+	return "INSERT OR REPLACE INTO _counters (id, " + countText + ") SELECT id, " + strings.Join(values, ", ") + " FROM _speakers WHERE sender = ?1 AND schema = ?2"
 }

@@ -15,20 +15,16 @@ type ownUnique struct {
 	uniqueValue
 }
 
-// writeChanged notes the changes, of the newest values those that are in changed,
-// and brings the unique values of their entities up to their new contents.
-func (w *writer) writeChanged(b *batch, newest []*value, changed map[int64]bool) error {
+// writeChanged notes the changes, and brings the unique values of their entities up
+// to their new contents.
+func (w *writer) writeChanged(b *batch, all []changed) error {
 	var added []ownUnique
-	for _, v := range newest {
-		fresh, is := changed[v.position]
-		if !is {
-			continue // as most often: it was said again
-		}
+	for _, v := range all {
 		b.changes = append(b.changes, Change{v.key.schema, v.entity, v.schema.Entity.Sender})
 		if !w.unique[v.key.schema] {
 			continue
 		}
-		more, err := w.changeUnique(v, fresh)
+		more, err := w.changeUnique(v.value, v.fresh)
 		if err != nil {
 			return err
 		}

@@ -112,8 +112,8 @@ func (r *Reader) State(ctx context.Context, position int64) (s State, reason str
 	err = r.conn.QueryRowContext(ctx, `SELECT CASE
 		WHEN ?1 > (SELECT position FROM _meta) THEN 'pending'
 		WHEN EXISTS (SELECT 1 FROM _skipped WHERE position = ?1) THEN 'skipped'
-		WHEN EXISTS (SELECT 1 FROM main._history h JOIN main._latest l USING (schema, entity)
-			WHERE h.position = ?1 AND l.position <> ?1) THEN 'superseded'
+		WHEN EXISTS (SELECT 1 FROM main._said s JOIN main._newest n USING (id)
+			WHERE s.position = ?1 AND n.position <> ?1) THEN 'superseded'
 		ELSE 'applied' END, ifnull((SELECT reason FROM _skipped WHERE position = ?1), '')`, position).Scan(&s, &reason)
 	if err != nil {
 		return "", "", fmt.Errorf("truth: reading: %w", err)

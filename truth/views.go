@@ -13,6 +13,11 @@ import (
 // fixed are the columns that every view has, before those of the properties.
 var fixed = []string{"entity", "sender", "received_at", "content"}
 
+// fixedText selects them. What changes with each message is not looked up where
+// nobody asks for it, and is no table of the view: SQLite can then take the view for
+// its one table wherever it is joined.
+const fixedText = "entity, sender, (SELECT received_at FROM _newest WHERE _newest.id = _facts.id) AS received_at, content"
+
 // setSchemas makes the views of what reg holds. What is the same stays, so a
 // restart writes nothing. A file that cannot be used has no view, and is not
 // ours to report: who made reg did. What is kept for a time only has an index by age.
@@ -32,7 +37,7 @@ func (w *writer) setSchemas(reg *schemas.Registry, kept []string) error {
 	}
 	for _, id := range kept {
 		name := "_kept " + id
-		wanted[name] = "CREATE INDEX " + identified(name) + " ON _history (received_at) WHERE schema = " + literal(id)
+		wanted[name] = "CREATE INDEX " + identified(name) + " ON _said (received_at) WHERE schema = " + literal(id)
 	}
 	if err := w.define(wanted); err != nil {
 		return fmt.Errorf("making the views of the schemas: %w", err)
@@ -56,7 +61,7 @@ func defineSchema(wanted map[string]string, id string, versions []*schemas.Schem
 		for _, c := range columns {
 			if c.name == property {
 				name := "_by " + id + " " + property
-				wanted[name] = "CREATE INDEX " + identified(name) + " ON _latest (" + c.expression + ") WHERE schema = " + literal(id)
+				wanted[name] = "CREATE INDEX " + identified(name) + " ON _facts (" + c.expression + ") WHERE schema = " + literal(id)
 			}
 		}
 	}
@@ -71,7 +76,7 @@ func viewText(id string, columns []column) string {
 		taken[name] = true
 	}
 	var b strings.Builder
-	b.WriteString("CREATE VIEW " + identified(id) + " AS SELECT " + strings.Join(fixed, ", "))
+	b.WriteString("CREATE VIEW " + identified(id) + " AS SELECT " + fixedText)
 	for _, c := range columns {
 		name := c.name
 		for taken[strings.ToLower(name)] {
@@ -80,7 +85,7 @@ func viewText(id string, columns []column) string {
 		taken[strings.ToLower(name)] = true
 		b.WriteString(", " + c.expression + " AS " + identified(name))
 	}
-	b.WriteString(" FROM _latest WHERE schema = " + literal(id))
+	b.WriteString(" FROM _facts WHERE schema = " + literal(id))
 	return b.String()
 }
 
@@ -112,7 +117,7 @@ func (w *writer) define(wanted map[string]string) error {
 
 func (w *writer) defined() (map[string]string, error) {
 	rows, err := w.conn.QueryContext(context.Background(),
-		`SELECT name, sql FROM sqlite_schema WHERE type = 'view' OR type = 'index' AND (name GLOB '_by *' OR name GLOB '_kept *')`)
+		`SELECT name, sql FROM sqlite_schema WHERE type = 'view' AND name NOT GLOB '_*' OR type = 'index' AND (name GLOB '_by *' OR name GLOB '_kept *')`)
 	if err != nil {
 		return nil, err
 	}

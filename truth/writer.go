@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/webhuis/cfengine-messages/schemas"
 	"github.com/webhuis/cfengine-messages/sqlite"
@@ -17,10 +18,14 @@ type writer struct {
 	kept     []string
 	unique   map[string]bool // schemas of which a version has unique properties
 
-	put, putHistory, addUnique, putCounter, getCounter bulk
-	getChanged, clearChanged                           *sql.Stmt
-	uniqueValues, removeUnique, skip, moveMeta         *sql.Stmt
-	takeCounter, forget                                *sql.Stmt
+	findFacts, putFacts, putNewest             bulk
+	putSaid, putOrder                          bulk
+	findCounters, putSpeakers, putCounters     bulk
+	addUnique                                  bulk
+	lastFact, saysSame, changeFact             *sql.Stmt
+	lastSpeaker, takeSpeaker, takeCounter      *sql.Stmt
+	uniqueValues, removeUnique, skip, moveMeta *sql.Stmt
+	disorder, forget                           *sql.Stmt
 }
 
 func openWriter(folder string, f sqlite.File) (*writer, error) {
@@ -31,7 +36,7 @@ func openWriter(folder string, f sqlite.File) (*writer, error) {
 	}
 	w := &writer{conn: conn}
 	// A large checkpoint writes a page that changed often once (facts: 1.6 times the rows a second).
-	if err = conn.Run("PRAGMA wal_autocheckpoint = 20000; PRAGMA journal_size_limit = 134217728;" + changing); err == nil {
+	if err = conn.Run("PRAGMA wal_autocheckpoint = 20000; PRAGMA journal_size_limit = 134217728"); err == nil {
 		err = w.prepare(ctx)
 	}
 	if err != nil {
@@ -42,23 +47,38 @@ func openWriter(folder string, f sqlite.File) (*writer, error) {
 
 func (w *writer) prepare(ctx context.Context) error {
 	texts := map[**sql.Stmt]string{
-		&w.getChanged:   "SELECT position, fresh FROM _changed",
-		&w.clearChanged: "DELETE FROM _changed",
+		&w.lastFact:     "SELECT ifnull(max(id), 0) FROM _facts",
+		&w.saysSame:     "SELECT version = ?2 AND content = ?3 FROM _facts WHERE id = ?1",
+		&w.changeFact:   "UPDATE _facts SET sender = ?2, version = ?3, content = ?4 WHERE id = ?1",
+		&w.lastSpeaker:  "SELECT ifnull(max(id), 0) FROM _speakers",
 		&w.uniqueValues: "SELECT property, value FROM _unique WHERE schema = ? AND entity = ?",
 		&w.removeUnique: "DELETE FROM _unique WHERE schema = ? AND entity = ? AND property = ? AND value = ?",
 		&w.skip:         "INSERT INTO _skipped (position, reason) VALUES (?, ?)",
 		&w.moveMeta:     "UPDATE _meta SET position = ?, message_id = ?",
+		&w.takeSpeaker:  "INSERT OR IGNORE INTO _speakers (sender, schema) VALUES (?, ?)",
 		&w.takeCounter:  takeText(),
-		&w.forget:       "DELETE FROM _history WHERE position = ?",
+		&w.disorder:     `DELETE FROM _order WHERE (id, "from", tie, position) = (SELECT id, "from", tie, position FROM _said WHERE position = ?)`,
+		&w.forget:       "DELETE FROM _said WHERE position = ?",
 	}
-	const value, counter = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-	w.put.texts(texts, putLatest, value, overLatest)
-	w.putHistory.texts(texts, "INSERT INTO _history ("+columns+") VALUES ", value, "")
-	w.addUnique.texts(texts, "INSERT INTO _unique (schema, entity, property, value) VALUES ", "(?, ?, ?, ?)", "")
-	w.getCounter.texts(texts, "SELECT "+counterColumns+" FROM (VALUES ", "(?, ?)",
-		") AS asked CROSS JOIN _senders ON sender = asked.column1 AND schema = asked.column2")
-	w.putCounter.texts(texts, "INSERT OR REPLACE INTO _senders ("+counterColumns+") VALUES ", counter, "")
+	w.makeBulks()
 	return w.conn.Prepare(ctx, texts)
+}
+
+func (w *writer) makeBulks() {
+	make := func(head string, values int, tail string) bulk {
+		return makeBulk(w.conn, head, "(?"+strings.Repeat(", ?", values-1)+")", tail)
+	}
+	w.findFacts = make(`SELECT asked.column1, f.id, n."from", n.tie, n.position, n.sum FROM (VALUES `, 3,
+		") AS asked CROSS JOIN _facts f ON f.schema = asked.column2 AND f.entity = asked.column3 CROSS JOIN _newest n ON n.id = f.id")
+	w.putFacts = make("INSERT INTO _facts (id, schema, entity, sender, version, content) VALUES ", 6, "")
+	w.putNewest = make(`INSERT OR REPLACE INTO _newest (id, "from", tie, position, received_at, sum) VALUES `, 6, "")
+	w.putSaid = make(`INSERT INTO _said (position, id, schema, "from", tie, sender, message_id, version, issued_at, seq, received_at, content) VALUES `, 12, "")
+	w.putOrder = make(`INSERT INTO _order (id, "from", tie, position) VALUES `, 4, "")
+	w.findCounters = make("SELECT asked.column1, id, "+countText+" FROM (VALUES ", 3,
+		") AS asked CROSS JOIN _speakers s ON s.sender = asked.column2 AND s.schema = asked.column3 CROSS JOIN _counters USING (id)")
+	w.putSpeakers = make("INSERT INTO _speakers (id, sender, schema) VALUES ", 3, "")
+	w.putCounters = make("INSERT OR REPLACE INTO _counters (id, "+countText+") VALUES ", 1+len(counts), "")
+	w.addUnique = make("INSERT INTO _unique (schema, entity, property, value) VALUES ", 4, "")
 }
 
 func (w *writer) status() (s Status, err error) {
@@ -97,7 +117,14 @@ func (w *writer) transaction(f func() error) error {
 }
 
 func (w *writer) write(b *batch) error {
-	if err := w.writeValues(b); err != nil {
+	all, err := w.writeValues(b)
+	if err != nil {
+		return err
+	}
+	if err := w.writeOrder(b); err != nil {
+		return err
+	}
+	if err := w.writeChanged(b, all); err != nil {
 		return err
 	}
 	known := counters{}

@@ -35,7 +35,7 @@ func (s *Set) Check(ctx context.Context, c *sqlite.Conn) error {
 
 func readCatalogue(ctx context.Context, c *sqlite.Conn) (catalogue, error) {
 	rows, err := c.QueryContext(ctx, `SELECT s.name, p.name FROM sqlite_schema s, pragma_table_info(s.name) p
-		WHERE s.type = 'view' ORDER BY s.name, p.cid`)
+		WHERE s.type = 'view' AND s.name NOT GLOB '_*' ORDER BY s.name, p.cid`)
 	if err != nil {
 		return nil, err
 	}
