@@ -33,7 +33,7 @@ func TestTwoAgentsAtOnce(t *testing.T) {
 			id := fmt.Sprintf("at-once-%03d-%d", n, i)
 			says[id], all = given, append(all, id)
 		}
-		if n%5 == 4 { // both find the outbox full
+		if n%10 == 9 { // both find messages in the outbox
 			always(fromNode, cut)(t, w, a)
 			waits := tale{}
 			for i := range 10 {

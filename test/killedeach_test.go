@@ -116,7 +116,11 @@ func (k *account) kill(h *hub, a *teller, run *exec.Cmd, victim int) error {
 		_ = run.Process.Kill()
 		k.agents++
 	case 2:
-		for _, p := range a.modules() {
+		all := a.modules()
+		for began := time.Now(); len(all) == 0 && time.Since(began) < k.usual; all = a.modules() {
+			time.Sleep(rand.N(10 * time.Millisecond)) // the agent has not started it, or is done
+		}
+		for _, p := range all {
 			_ = p.Kill()
 			k.modules++
 		}
