@@ -40,7 +40,7 @@ var steps = []step{
 	{name: "the state cannot be written when the receipt is there", fault: noPlaceToNote, mend: placeToNote,
 		request: `info: Message ID sent to(?s:.*)error: Message ID was delivered, but that could not be noted`,
 		async:   `error: Message ID \(ID\) was delivered, but that could not be noted`, stored: true, next: `sent to .*, stored there before in`},
-	{name: "the module is killed before it has noted the receipt", fault: killedAtReceipt, mend: unlock,
+	{name: "the module is killed before it has noted the receipt", fault: killedAtReceipt,
 		request: `error: .*messages.* sent an invalid/incomplete response`, async: `info: Message ID on its way`, stored: true, next: `sent to .*, stored there before in`},
 }
 
@@ -186,5 +186,3 @@ func killedAtReceipt(t *testing.T, w *wire, a *teller) {
 		return passes
 	})
 }
-
-func unlock(*testing.T, *teller) {}

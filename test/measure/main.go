@@ -1,8 +1,9 @@
 // Command measure takes the figures that test/bench prints: what messages:
 // promises add to a run of cf-agent, how fast the module starts, how many
 // messages a listener acknowledges or stores, by each pattern, how soon a
-// handler has one, and how fast the truth of a large site is made and asked. It
-// asserts nothing about time.
+// handler has one, how fast the truth of a large site is made and asked, what a
+// kept promise costs, and how fast an outbox drains. It asserts nothing about
+// time.
 //
 // Everything runs in a temporary folder and on the loopback interface. Each
 // figure stands beside one of the same run that tells what the machine can do:
