@@ -53,17 +53,26 @@ func checkForwards(c Config) []finding {
 			found = append(found, checkBind(b, f.Curve))
 		}
 		for _, to := range f.To {
-			found = append(found, checkConnect(to, f.ServerKey))
+			found = append(found, checkConnect(to, f))
+		}
+		if _, err := f.receiver(); err != nil {
+			found = append(found, newFinding("forward "+f.name(), err))
 		}
 	}
 	return found
 }
 
-func checkConnect(endpoint, serverKey string) finding {
+func checkConnect(endpoint string, f Forward) finding {
 	what := "forward to " + endpoint
 	e, err := zmq.ParseEndpoint(endpoint)
-	if err == nil && !local(e) && serverKey == "" {
+	switch {
+	case err != nil || local(e) || f.ServerKey != "":
+		return newFinding(what, err)
+	case f.Key != "":
+		return warning(what, "over the network without encryption: name that listener's curve.pub as server_key, and say curve: any where it binds")
+	case f.Pattern == patternRequest:
+		return warning(what, "over the network without encryption, and any host that is trusted here may acknowledge there and drop it: name that listener's curve.pub as server_key, and say curve: any where it binds; or its digest (messages key) as key")
+	default:
 		return warning(what, "over the network without encryption, to whoever answers there: name that listener's curve.pub as server_key, and say curve: any where it binds")
 	}
-	return newFinding(what, err)
 }

@@ -40,6 +40,15 @@ func TestCheck(t *testing.T) {
 		"forward over the network": {func(t *testing.T, s *site) {
 			s.write(append(loopback, "  receipt: {from: trusted, handlers: [{forward: {pattern: push, to: ['tcp://192.0.2.1:5311']}}]}")...)
 		}, "warning", []string{"forward to tcp://192.0.2.1:5311", "server_key"}},
+		"forward by request to whoever is trusted": {func(t *testing.T, s *site) {
+			s.write(append(loopback, "  receipt: {from: trusted, handlers: [{forward: {pattern: request, to: ['tcp://192.0.2.1:5309']}}]}")...)
+		}, "warning", []string{"forward to tcp://192.0.2.1:5309", "acknowledge", " as key"}},
+		"forward by request to a named one": {func(t *testing.T, s *site) {
+			s.write(append(loopback, "  receipt: {from: trusted, handlers: [{forward: {pattern: request, to: ['tcp://127.0.0.1:5309'], key: "+s.keys+"/localhost.pub}}]}")...)
+		}, "ok", []string{"forward to tcp://127.0.0.1:5309"}},
+		"forward to a key not there": {func(t *testing.T, s *site) {
+			s.write(append(loopback, "  receipt: {from: trusted, handlers: [{forward: {pattern: request, to: ['tcp://127.0.0.1:5309'], key: /nonexistent}}]}")...)
+		}, "FAULT", []string{"forward request to", "key: ", "/nonexistent"}},
 		"forward by CURVE": {func(t *testing.T, s *site) {
 			s.write(append(loopback, "  receipt: {from: trusted, handlers: [{forward: {pattern: push, to: ['tcp://192.0.2.1:5311'], server_key: "+s.state+"/curve.pub}}]}")...)
 		}, "ok", []string{"forward to tcp://192.0.2.1:5311"}},

@@ -102,7 +102,7 @@ func (c *courier) ask(ctx context.Context, id string, frame []byte) (message.Rec
 		if err != nil {
 			return message.Receipt{}, err
 		}
-		receipt, err := provedReceipt(c.opener, c.curve, answer, id)
+		receipt, err := provedReceipt(c.opener, "", c.curve, answer, id)
 		if err != nil || receipt.Code != message.Busy {
 			return receipt, err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/webhuis/cfengine-messages/handler"
@@ -21,6 +22,7 @@ type Forward struct {
 	Bind    Endpoints `yaml:"bind"`  // or bind, for workers and subscribers that connect: push and publish
 	Topic   string    `yaml:"topic"` // publish; the schema where left out
 
+	Key       string    `yaml:"key"`        // request: the digest or the file of the host key that receipts there must be of
 	ServerKey string    `yaml:"server_key"` // with to: the CURVE key of the listeners there
 	Enrol     Endpoints `yaml:"enrol"`      // where those take this listener's own
 	Curve     string    `yaml:"curve"`      // with bind: off, any or enrolled
@@ -39,6 +41,12 @@ func (f Forward) check() error {
 		return fmt.Errorf(".forward%w", curveFault(f.Curve, f.ServerKey, len(f.Bind) > 0, len(f.To) > 0))
 	case f.Topic != "" && f.Pattern != patternPublish:
 		return fmt.Errorf(".forward.topic: goes with publish, not with %s", f.Pattern)
+	case f.Key != "" && f.Pattern != patternRequest:
+		return fmt.Errorf(".forward.key: goes with request, which has receipts, not with %s", f.Pattern)
+	case f.Key != "" && !filepath.IsAbs(f.Key):
+		if _, err := hostkey.ParseDigest(f.Key); err != nil {
+			return fmt.Errorf(".forward.key: expected the path of the other listener's public key, or its digest: %w", err)
+		}
 	}
 	for i, to := range f.To {
 		if _, err := zmq.ParseEndpoint(to); err != nil {
@@ -132,12 +140,28 @@ func (f Forward) local() bool {
 	return true
 }
 
+// receiver is the only listener whose receipts count; "" for whoever is trusted.
+func (f Forward) receiver() (hostkey.Digest, error) {
+	if !filepath.IsAbs(f.Key) {
+		return hostkey.Digest(f.Key), nil // check has read it
+	}
+	key, err := hostkey.ReadPublic(f.Key)
+	if err != nil {
+		return "", fmt.Errorf("key: %w", err)
+	}
+	return key.Digest(), nil
+}
+
 func (r *relay) carry(f Forward, client *zmq.Client) (func(context.Context, queue.Message) error, error) {
 	topic := func(m queue.Message) string {
 		if f.Topic != "" {
 			return f.Topic
 		}
 		return m.Schema
+	}
+	receiver, err := f.receiver()
+	if err != nil {
+		return nil, err
 	}
 	if len(f.Bind) > 0 {
 		s, err := zmq.BindSender(zmq.SenderOptions{Pattern: f.Pattern, Binds: f.Bind, MaxMessage: r.size, Curve: r.curve.server(f.Curve, r.enrolment)})
@@ -148,7 +172,7 @@ func (r *relay) carry(f Forward, client *zmq.Client) (func(context.Context, queu
 		return func(ctx context.Context, m queue.Message) error { return s.Send(ctx, topic(m), m.Frame) }, nil
 	}
 	return map[string]func(context.Context, queue.Message) error{
-		patternRequest: func(ctx context.Context, m queue.Message) error { return r.request(ctx, client, f, m) },
+		patternRequest: func(ctx context.Context, m queue.Message) error { return r.request(ctx, client, f, receiver, m) },
 		patternPush:    func(ctx context.Context, m queue.Message) error { return client.Push(ctx, f.To, m.Frame) },
 		patternPublish: func(ctx context.Context, m queue.Message) error {
 			return inTurn(f.To, func(to string) error { return client.Publish(ctx, to, topic(m), m.Frame) })
@@ -177,13 +201,13 @@ func inTurn(endpoints []string, try func(string) error) error {
 
 // request forwards with a receipt: what the next listener has, this one need
 // not send again, and what it refuses for good is refused here too.
-func (r *relay) request(ctx context.Context, client *zmq.Client, f Forward, m queue.Message) error {
+func (r *relay) request(ctx context.Context, client *zmq.Client, f Forward, receiver hostkey.Digest, m queue.Message) error {
 	return inTurn(f.To, func(endpoint string) error {
 		answer, err := client.Request(ctx, endpoint, m.Frame)
 		if err != nil {
 			return err
 		}
-		receipt, err := provedReceipt(r.opener, f.ServerKey != "", answer, m.MessageID)
+		receipt, err := provedReceipt(r.opener, receiver, f.ServerKey != "", answer, m.MessageID)
 		switch {
 		case err != nil:
 			return fmt.Errorf("%s: %w", endpoint, err)
@@ -201,12 +225,16 @@ func (r *relay) request(ctx context.Context, client *zmq.Client, f Forward, m qu
 var receiptLimits = message.Limits{Size: 5<<20 + 64<<10, Depth: message.DefaultLimits.Depth + 5}
 
 // provedReceipt reads the answer to a message, which must be the receipt of a
-// listener whose key the opener trusts; proved says that the connection (CURVE)
-// has shown who answers, so that it may be bare.
-func provedReceipt(opener *message.Opener, proved bool, answer []byte, id string) (message.Receipt, error) {
+// listener whose key the opener trusts, and of the receiver alone where one is
+// named; proved says that the connection (CURVE) has shown who answers, so that it
+// may be bare.
+func provedReceipt(opener *message.Opener, receiver hostkey.Digest, proved bool, answer []byte, id string) (message.Receipt, error) {
 	opened, err := opener.OpenListener(answer)
 	if err == nil && opened.Sender == "" && !proved {
 		err = errors.New("it is not signed")
+	}
+	if err == nil && opened.Sender != "" && receiver != "" && opened.Sender != receiver {
+		err = fmt.Errorf("it is of %s, and key names %s", opened.Sender, receiver)
 	}
 	if err != nil {
 		return message.Receipt{}, fmt.Errorf("the answer is no receipt of a listener whose key is trusted here: %w", err)

@@ -45,7 +45,7 @@ func (r *relay) bindKey(ctx context.Context, f Forward, client *zmq.Client) erro
 		if err != nil {
 			return err
 		}
-		receipt, err := provedReceipt(r.opener, true, answer, id)
+		receipt, err := provedReceipt(r.opener, "", true, answer, id)
 		if err == nil && receipt.Status == message.Refused {
 			err = fmt.Errorf("%s: refused: %s: %s", endpoint, receipt.Code, receipt.Reason)
 		}

@@ -45,3 +45,34 @@ func TestEncryptedDoesNotLeaveInTheClear(t *testing.T) {
 		t.Errorf("not forwarded within the host: %v", err)
 	}
 }
+
+// The receipt of another host counts for nothing where the next listener is named,
+// though that host is trusted and the message is stored there.
+func TestForwardToNamedListenerAlone(t *testing.T) {
+	next := newSite(t, loopback...).listen()
+	trust, err := hostkey.OpenTrust(next.keys)
+	must(t, err)
+	defer trust.Close()
+	r := newRelay(nil, trust, 1<<20, curvePair{}, nil)
+	defer r.close()
+	for name, c := range map[string]struct{ key, says string }{
+		"nobody":      {"", ""},
+		"its digest":  {string(next.pair.Digest()), ""},
+		"its file":    {filepath.Join(next.keys, "localhost.pub"), ""},
+		"another one": {"SHA=" + strings.Repeat("0", 64), "key names SHA=0000"},
+	} {
+		f := Forward{Pattern: patternRequest, To: Endpoints{next.endpoint}, Key: c.key}
+		must(t, f.check())
+		h, err := r.forward(f)
+		must(t, err)
+		id := strings.ReplaceAll(name, " ", "-")
+		err = h.Handle(t.Context(), queue.Message{MessageID: id, Schema: "host", Frame: next.seal(id, `{"uqhost":"www1"}`)})
+		if c.says == "" {
+			must(t, err)
+			continue
+		}
+		wantError(t, err, c.says)
+	}
+	wantError(t, Forward{Pattern: patternPush, To: Endpoints{next.endpoint}, Key: "SHA=00"}.check(), "goes with request")
+	wantError(t, Forward{Pattern: patternRequest, To: Endpoints{next.endpoint}, Key: "MD5=00"}.check(), ".forward.key")
+}
