@@ -197,6 +197,8 @@ func (m *messages) Terminate(ctx context.Context) []promise.Log {
 	if err := m.closeClients(min(max(m.runLeft(), minLinger), maxLinger)); err != nil {
 		m.flights.tell(promise.Error("Handed over, and not taken in time: " + err.Error()))
 	}
+	ctx, cancel := context.WithTimeout(ctx, maxKeeping)
+	defer cancel()
 	if err := m.noteRun(ctx); err != nil {
 		m.flights.tell(promise.Error("Outbox: " + err.Error()))
 	}

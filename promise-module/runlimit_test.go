@@ -1,10 +1,12 @@
 package main
 
 import (
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/webhuis/cfengine-messages/promise"
+	"github.com/webhuis/cfengine-messages/zmq"
 )
 
 // No run is longer than its limit: what comes after goes into the outbox at once.
@@ -30,5 +32,30 @@ func TestARunHasALimit(t *testing.T) {
 	}
 	if n := len(outboxFiles(t, m)); n != 7 {
 		t.Errorf("%d wait", n)
+	}
+}
+
+// A lock that is never let go, as by an agent that was stopped, holds up no
+// promise and no end of a run.
+func TestALockThatIsHeldHoldsUpNothing(t *testing.T) {
+	m := newNode(t)
+	endpoint, _ := storing(t)
+	for _, name := range []string{"delivered.lock", "outbox.lock"} {
+		unlock, err := lock(t.Context(), filepath.Join(m.work.state(), name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unlock()
+	}
+	began := time.Now()
+	h, end := runOnce(t, m, aPromise(map[string]string{"to": quoted(endpoint), "timeout": `"1"`, "retries": `"0"`, "sign": `"false"`}))
+	if took := time.Since(began); took > 15*time.Second || !h[0].has("error", "was delivered, but that could not be noted") {
+		t.Errorf("after %s: %v, %+v", took, h, end)
+	}
+	waitingFor(t, m, deadEndpoint(t), 1)
+	m.client, m.flights = zmq.NewClient(zmq.ClientOptions{}), newFlights()
+	m.takeUpBacklog(usualSettings)
+	if end := m.Terminate(t.Context()); !saysLog(end, "outbox.lock stays locked by another process") {
+		t.Errorf("%+v", end)
 	}
 }

@@ -27,9 +27,10 @@ type sent struct {
 	err     error // not delivered
 }
 
-// maxPacking bounds the making of messages when the run's time is over: they
-// still go into the outbox.
-const maxPacking = 5 * time.Second
+// maxKeeping bounds what this host does for a promise beside the way to the
+// listener: making messages when the run's time is over, for they still go into
+// the outbox, and noting what came of them, for which locks may be waited for.
+const maxKeeping = 5 * time.Second
 
 // runLeft is the time that this run has left for messages.
 func (m *messages) runLeft() time.Duration {
@@ -53,6 +54,8 @@ func (m *messages) send(ctx context.Context, j job) sent {
 	}
 	s, waited := m.sendWaiting(limited, j)
 	if !waited {
+		ctx, cancel := context.WithTimeout(ctx, j.bound()+maxKeeping)
+		defer cancel()
 		s = m.sendNew(ctx, limited, j)
 	}
 	s.took = time.Since(began)
@@ -150,7 +153,7 @@ func (m *messages) sendNew(parent, ctx context.Context, j job) sent {
 	}
 	m.sendAll(ctx, j, parcels, &s)
 	switch {
-	case s.err != nil && parent.Err() == nil:
+	case s.err != nil && !errors.Is(parent.Err(), context.Canceled):
 		kept, err := m.putBy(parent, j, parcels[s.done:], s.err)
 		s.waits, s.unkept = len(kept), err
 	case s.err == nil && s.answer.receipt.Status != message.Refused:
@@ -164,7 +167,7 @@ func (m *messages) sendNew(parent, ctx context.Context, j job) sent {
 func (m *messages) make(parent, ctx context.Context, j job) ([]parcel, error) {
 	if ctx.Err() != nil {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(parent, maxPacking)
+		ctx, cancel = context.WithTimeout(parent, maxKeeping)
 		defer cancel()
 	}
 	parcels, err := m.pack(ctx, j)
