@@ -49,7 +49,7 @@ func (s *service) openPublisher(set *view.Set, limits message.Limits) error {
 	}
 	views, err := publish.New(publish.Options{
 		Views: set, Open: func(ctx context.Context) (*sqlite.Conn, error) { return truth.Connect(ctx, s.config.State) },
-		State: s.config.State, Limits: limits, Keys: s.trust.Lookup, Seal: s.listener.Seal, Log: s.log,
+		State: s.config.State, Limits: limits, Keys: s.trust.Lookup, Generation: s.trust.Generation, Seal: s.listener.Seal, Log: s.log,
 	})
 	if err != nil {
 		return permitted(err, s.config.State)

@@ -190,3 +190,26 @@ func BenchmarkLookupHeeding(b *testing.B) {
 		})
 	}
 }
+
+// The generation is another one after each change of what is trusted.
+func TestGeneration(t *testing.T) {
+	trust, file := heeding(t)
+	was := trust.Generation()
+	changes := func(what string) {
+		t.Helper()
+		now := trust.Generation()
+		if now == was {
+			t.Errorf("%s: still generation %d", what, now)
+		}
+		was = now
+	}
+	mustDecide(t, file, revocation(t, "rsa2048"))
+	changes("revoked")
+	mustDecide(t, file, approval(t, "rsa2048"))
+	trusts(t, trust, "rsa2048") // whoever looks first
+	changes("approved")
+	if err := trust.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	changes("folder")
+}

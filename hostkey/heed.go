@@ -16,6 +16,7 @@ type decisions struct {
 	file    string
 	reading sync.Mutex
 	current atomic.Pointer[decided]
+	count   atomic.Uint64 // of reads
 }
 
 // decided is the file as it was read last. It never changes.
@@ -63,7 +64,17 @@ func (d *decisions) look() *decided {
 	}
 	next := d.read(was, s, err)
 	d.current.Store(next)
+	d.count.Add(1)
 	return next
+}
+
+// reads counts the times that the file was found to be another.
+func (d *decisions) reads() uint64 {
+	if d == nil {
+		return 0
+	}
+	d.look()
+	return d.count.Load()
 }
 
 // stamp is zero where there is no file. It makes nothing for the garbage

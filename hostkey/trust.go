@@ -35,6 +35,8 @@ type Trust struct {
 	now     func() time.Time
 	current atomic.Pointer[trusted]
 
+	scans atomic.Uint64
+
 	decisions *decisions // go before what the folder says; nil for none
 
 	watcher *fsnotify.Watcher // nil where the system has none to give
@@ -99,6 +101,10 @@ func (t *Trust) Lookup(d Digest) (*PublicKey, bool) {
 	return k, ok
 }
 
+// Generation is another number than before once other keys may be trusted, and now
+// and then where none are: who asked Lookup in vain need not ask again before.
+func (t *Trust) Generation() uint64 { return t.scans.Load() + t.decisions.reads() }
+
 // Keys returns the keys that are trusted now, each once: those of the folder in
 // order of their files' names, then the approved.
 func (t *Trust) Keys() []TrustedKey { return t.heeded(t.Folder()) }
@@ -154,7 +160,7 @@ func (t *Trust) fail(err error) {
 		next.byDigest, next.keys = was.byDigest, was.keys
 		t.settled = false
 	}
-	t.current.Store(next)
+	t.hold(next)
 }
 
 // take looks at the files and makes what they hold the trusted keys.
@@ -177,7 +183,12 @@ func (t *Trust) take(names []string, whole bool) {
 		next.problems = append(next.problems, fmt.Errorf("%s: there is no trusted key in it, so nobody is trusted; make the host's own with `cf-key`, and let hosts bootstrap", t.dir))
 	}
 	t.entries = entries
+	t.hold(next)
+}
+
+func (t *Trust) hold(next *trusted) {
 	t.current.Store(next)
+	t.scans.Add(1) // after it, so that who sees the number sees the keys
 }
 
 func (n *trusted) add(e *entry) {

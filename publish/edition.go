@@ -28,6 +28,8 @@ type edition struct {
 	rest  []hostkey.Digest          // those of the round at hand whose turn has not come yet
 	swap  bool                      // the last turn was of due
 
+	missed map[hostkey.Digest]reason // who subscribe and were passed over, because they are not trusted
+
 	answer  json.RawMessage // where it is the same for all; nil when it is to be asked for
 	changes int             // of the truth, that may have changed the answer
 	spent   time.Duration   // on it since there was last nothing to do

@@ -107,7 +107,7 @@ func (s *site) start() {
 	s.must(err)
 	o := Options{
 		Views: s.load(), Open: func(ctx context.Context) (*sqlite.Conn, error) { return truth.Connect(ctx, s.state) },
-		State: s.state, Limits: message.DefaultLimits, Keys: trusted, Now: s.now, Log: slog.New(slog.NewTextHandler(&s.log, nil)),
+		State: s.state, Limits: message.DefaultLimits, Keys: trusted, Generation: func() uint64 { return 1 }, Now: s.now, Log: slog.New(slog.NewTextHandler(&s.log, nil)),
 		Seal: func(c message.Container, aud hostkey.Digest) ([]byte, error) {
 			b, err := c.Encode()
 			s.must(err)

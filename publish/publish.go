@@ -40,9 +40,12 @@ type Options struct {
 	State  string                                      // the listener's folder, which is there
 	Limits message.Limits                              // of a publication's container: those of the listeners that take it
 	Keys   func(hostkey.Digest) (*hostkey.PublicKey, bool)
-	Seal   func(c message.Container, aud hostkey.Digest) ([]byte, error)
-	Now    func() time.Time // time.Now when nil
-	Log    *slog.Logger     // slog.Default when nil
+	// Generation is another number once Keys may know other keys; it is asked for
+	// between two answers, and each second.
+	Generation func() uint64
+	Seal       func(c message.Container, aud hostkey.Digest) ([]byte, error)
+	Now        func() time.Time // time.Now when nil
+	Log        *slog.Logger     // slog.Default when nil
 }
 
 // Send hands a publication to those who subscribe to its topic now.
@@ -57,6 +60,8 @@ const (
 	// strangers bounds the topics that are remembered although nobody trusted may
 	// have them now: of hosts to be trusted later, of views to come, or invented.
 	strangers = 100_000
+	// lookAgain is how often to look whether others are trusted while nothing changes.
+	lookAgain = time.Second
 	// tellAgain is how long a view's trouble is told once.
 	tellAgain = time.Hour
 )
@@ -87,6 +92,7 @@ type Publisher struct {
 	runner *view.Runner
 	asked  *view.Set // that runner answers
 	told   map[string]time.Time
+	looked uint64 // the generation of keys that was seen last
 }
 
 // New opens what is remembered of earlier publications. Nothing is published
@@ -140,9 +146,9 @@ func (p *Publisher) SetViews(set *view.Set) {
 		if !v.Published() {
 			continue
 		}
-		e := &edition{view: v, all: true, due: map[hostkey.Digest]reason{}}
+		e := &edition{view: v, all: true, due: map[hostkey.Digest]reason{}, missed: map[hostkey.Digest]reason{}}
 		if i := slices.IndexFunc(were, func(was *edition) bool { return was.view.Name == name }); i >= 0 {
-			e.due, e.order = were[i].due, were[i].order
+			e.due, e.order, e.missed = were[i].due, were[i].order, were[i].missed
 		}
 		p.editions = append(p.editions, e)
 	}

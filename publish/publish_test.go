@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/webhuis/cfengine-messages/hostkey"
@@ -239,4 +240,39 @@ func FuzzSubscribed(f *testing.F) {
 			t.Errorf("%q: %d strangers, %v", topic, s.strange, s.wanted)
 		}
 	})
+}
+
+// Who is passed over because it is not trusted hears what it missed once it is, and
+// nothing where it missed nothing.
+func TestTrustedLater(t *testing.T) {
+	var approved atomic.Bool
+	s, a := newSite(t), hosts().a
+	s.must(s.Close())
+	s.change = func(o *Options) {
+		o.Keys = func(d hostkey.Digest) (*hostkey.PublicKey, bool) {
+			if d == a.Digest() && !approved.Load() {
+				return nil, false
+			}
+			return trusted(d)
+		}
+		o.Generation = func() uint64 {
+			if approved.Load() {
+				return 2
+			}
+			return 1
+		}
+	}
+	s.start()
+	s.say(a, "host", `{"uqhost":"one"}`)
+	s.subscribe("host_context", a)
+	s.quiet()
+	approved.Store(true)
+	s.hears(a, `"uqhost":"one"`)
+	s.quiet()
+	approved.Store(false)
+	s.say(a, "host", `{"uqhost":"two"}`)
+	s.quiet()
+	approved.Store(true)
+	s.hears(a, `"uqhost":"two"`)
+	s.quiet()
 }

@@ -28,6 +28,10 @@ func (p *Publisher) Subscribed(topic string, on bool) {
 		if p.options.Now().Sub(p.began) < returning {
 			why = again
 		}
+		if _, trusted := p.options.Keys(host); !trusted {
+			e.missed[host] = max(e.missed[host], why)
+			return
+		}
 		e.add(host, why)
 		p.wake()
 	}
@@ -57,9 +61,41 @@ func (p *Publisher) forget(name string, host hostkey.Digest) {
 	if p.wanted[name][host] {
 		p.strange--
 	}
+	if e := p.edition(name); e != nil {
+		delete(e.missed, host)
+	}
 	delete(p.wanted[name], host)
 	if len(p.wanted[name]) == 0 {
 		delete(p.wanted, name)
+	}
+}
+
+// miss keeps in mind that a host's turn came while it was not trusted.
+func (p *Publisher) miss(j job) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, wants := p.wanted[j.view.Name][j.host]; wants {
+		j.missed[j.host] = max(j.missed[j.host], j.why)
+	}
+}
+
+// look gives those their turn again who are trusted now and were not when it came.
+func (p *Publisher) look() {
+	now := p.options.Generation()
+	if now == p.looked {
+		return
+	}
+	p.looked = now
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, e := range p.editions {
+		for host, why := range e.missed {
+			if _, trusted := p.options.Keys(host); trusted {
+				delete(e.missed, host)
+				e.add(host, why)
+				p.wake()
+			}
+		}
 	}
 }
 

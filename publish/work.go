@@ -26,11 +26,15 @@ const (
 
 // run does one job after another, until Close.
 func (p *Publisher) run(send Send) {
+	tick := time.NewTicker(lookAgain)
+	defer tick.Stop()
 	for p.ctx.Err() == nil {
+		p.look()
 		j, ok := p.next()
 		if !ok {
 			select {
 			case <-p.woken:
+			case <-tick.C:
 			case <-p.ctx.Done():
 			}
 			continue
@@ -75,10 +79,15 @@ func (p *Publisher) next() (job, bool) {
 }
 
 // publish tells a host what its view says, where it may know and does not yet. Who
-// is not trusted, or not meant, is passed over as if it had not subscribed.
+// is not meant is passed over as if it had not subscribed, who is not trusted until
+// it is.
 func (p *Publisher) publish(j job, send Send) error {
 	key, trusted := p.options.Keys(j.host)
-	if !trusted || !j.view.For.Allows(j.host) {
+	if !trusted {
+		p.miss(j)
+		return nil
+	}
+	if !j.view.For.Allows(j.host) {
 		return nil
 	}
 	now := p.options.Now()
