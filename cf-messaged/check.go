@@ -92,21 +92,6 @@ func warning(what, format string, args ...any) finding {
 	return finding{What: what, Fault: fmt.Sprintf(format, args...), Warn: true}
 }
 
-// checkFeeds warns of what is refused altogether.
-func checkFeeds(c Config) []finding {
-	if len(c.Feeds) == 0 {
-		return []finding{warning("feeds", "none, so every message is refused: name a schema, as host: {from: trusted}")}
-	}
-	var found []finding
-	for _, schema := range slices.Sorted(maps.Keys(c.Feeds)) {
-		feed := c.Feeds[schema]
-		if from, err := parseFrom(feed.From); err == nil && from.nobody() && !feed.Unsigned {
-			found = append(found, warning("feeds."+schema, "nobody may send it: say from: trusted, or list key digests"))
-		}
-	}
-	return found
-}
-
 func checkKeys(c Config) []finding {
 	folder := c.Keys
 	private := filepath.Join(folder, "localhost.priv")

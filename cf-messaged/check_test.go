@@ -95,6 +95,21 @@ func TestCheck(t *testing.T) {
 		}, "ok", []string{"bind ipc:///x"}},
 		"no feeds":   {func(t *testing.T, s *site) { s.write(loopback[:2]...) }, "warning", []string{"feeds: none", "every message is refused"}},
 		"empty feed": {func(t *testing.T, s *site) { s.write(append(loopback, "  receipt: {from: []}")...) }, "warning", []string{"feeds.receipt", "nobody may send it"}},
+		"hosts that let themselves in": {func(t *testing.T, s *site) {
+			s.put(s.dir+"/views/admins.yaml", "for: trusted\ncontainers: {all: {sql: SELECT sender AS digest FROM Host}}\n")
+			s.write(append(loopback, "  domain: {from: {view: admins}}", "views: "+s.dir+"/views")...)
+		}, "warning", []string{"feeds.domain.from: view admins", "reads host", "let itself in"}},
+		"hosts that let themselves in by what changes": {func(t *testing.T, s *site) {
+			s.put(s.dir+"/views/admins.yaml", "for: trusted\npublish_on: [host]\ncontainers: {all: {sql: SELECT 'x' AS digest}}\n")
+			s.write(append(loopback, "  domain: {from: [self, {view: admins}]}", "views: "+s.dir+"/views")...)
+		}, "warning", []string{"feeds.domain.from: view admins", "reads host"}},
+		"hosts that site data lets in": {func(t *testing.T, s *site) {
+			s.put(s.dir+"/views/admins.yaml", "for: trusted\npublish_on: [role]\ncontainers: {all: {sql: SELECT entity AS digest FROM role}}\n")
+			s.write(append(loopback, "  role: {from: self}", "  domain: {from: {view: admins}}", "views: "+s.dir+"/views")...)
+		}, "ok", []string{"views"}},
+		"curve_key that is not kept": {func(t *testing.T, s *site) {
+			s.write(append(loopback, "  curve_key: {from: trusted, keep: 90d}")...)
+		}, "warning", []string{"feeds.curve_key.keep", "leave keep out"}},
 		"feed of no schema": {func(t *testing.T, s *site) { s.write(append(loopback, "  nosuch: {from: trusted}")...) }, "FAULT",
 			[]string{"schemas", "feeds.nosuch", "host"}},
 		"view of senders not there": {func(t *testing.T, s *site) { s.write(append(loopback, "  domain: {from: {view: nosuch}}")...) }, "FAULT",
