@@ -185,7 +185,7 @@ func TestCurveEnrols(t *testing.T) {
 			m := newNode(t)
 			mustFail(t, say(t, m, attributes, "to", quoted(hub.endpoint), "server_key", quoted(hub.public)), "ZAP 400", "enrol")
 			for want := range int32(2) {
-				m = &messages{work: m.work, defaultsFile: m.defaultsFile, schemas: m.schemas, client: zmq.NewClient(zmq.ClientOptions{}), now: m.now, flights: newFlights(), sequence: newSequence(m.work.state())}
+				m = &messages{work: m.work, defaultsFile: m.defaultsFile, schemas: m.schemas, client: zmq.NewClient(zmq.ClientOptions{}), now: m.now, flights: newFlights(), sequence: newSequence(m.work.state()), epochs: newEpochs(m.work.state())}
 				for range 2 {
 					if err := say(t, m, attributes, "to", quoted(hub.endpoint), "server_key", quoted(hub.public), "enrol", quoted(hub.enrol), "repeat", `"always"`); err != nil {
 						t.Fatal(err)

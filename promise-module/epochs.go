@@ -25,13 +25,13 @@ type epochs struct {
 // store names where a receipt says that a message lies. Only what is proved
 // counts: who can answer for a listener could else have everything sent again.
 type store struct {
-	Listener hostkey.Digest `json:"listener,omitempty"`
+	Listener hostkey.Digest `json:"listener,omitempty"` // empty where the connection proved it
 	Endpoint string         `json:"endpoint,omitempty"`
 	Epoch    string         `json:"epoch,omitempty"`
 }
 
 func (a answer) store() store {
-	if a.listener == "" {
+	if a.listener == "" && !a.curve {
 		return store{}
 	}
 	return store{Listener: a.listener, Endpoint: a.endpoint, Epoch: a.receipt.Epoch}
@@ -45,7 +45,7 @@ func newEpochs(state string) *epochs {
 
 // passed tells whether the life of a store is over.
 func (e *epochs) passed(s store) bool {
-	if s.Listener == "" {
+	if s.Endpoint == "" {
 		return false
 	}
 	e.mu.Lock()
@@ -57,7 +57,7 @@ func (e *epochs) passed(s store) bool {
 
 // heard notes what a receipt says.
 func (e *epochs) heard(ctx context.Context, s store) error {
-	if s.Listener == "" {
+	if s.Endpoint == "" {
 		return nil
 	}
 	e.mu.Lock()

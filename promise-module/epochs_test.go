@@ -60,3 +60,24 @@ func TestWhatAListenerLostIsSentAgain(t *testing.T) {
 		t.Error(h)
 	}
 }
+
+// Where the connection proves the listener (CURVE), its bare receipts count too.
+func TestAStoreIsKnownByItsProof(t *testing.T) {
+	for _, c := range []struct {
+		a    answer
+		want store
+	}{
+		{answer{endpoint: "e", receipt: message.Receipt{Epoch: "a"}}, store{}},
+		{answer{endpoint: "e", curve: true, receipt: message.Receipt{Epoch: "a"}}, store{Endpoint: "e", Epoch: "a"}},
+		{answer{endpoint: "e", listener: "SHA=x"}, store{Listener: "SHA=x", Endpoint: "e"}},
+	} {
+		if got := c.a.store(); got != c.want {
+			t.Errorf("%+v: %+v", c.a, got)
+		}
+	}
+	e := newEpochs(t.TempDir())
+	was := store{Endpoint: "e", Epoch: "a"}
+	if err := e.heard(t.Context(), store{Endpoint: "e", Epoch: "b"}); err != nil || !e.passed(was) || e.passed(store{}) {
+		t.Error(err)
+	}
+}
