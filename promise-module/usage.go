@@ -43,11 +43,14 @@ messages send:
                                     a request here: a person waits for the receipt)
   --ATTRIBUTE VALUE                 any other attribute of the promise: message_id,
                                     timeout, retries, repeat (default: always),
-                                    refresh, sign, encrypt_to, reply_file, provide,
-                                    topic (publish), split (push), receipt (pair),
-                                    server_key (the listener's curve.pub: CURVE, and
-                                    nobody else is spoken to), enrol (the endpoint
-                                    where it takes this host's own CURVE key)
+                                    refresh, outbox (default: false: what is not
+                                    delivered does not wait), expires and priority
+                                    (in the outbox), sign, encrypt_to, reply_file,
+                                    provide, topic (publish), split (push),
+                                    receipt (pair), server_key (the listener's
+                                    curve.pub: CURVE, and nobody else is spoken
+                                    to), enrol (the endpoint where it takes this
+                                    host's own CURVE key)
   --json                            print the receipt as one JSON object
 
 The work directory is $CFENGINE_TEST_OVERRIDE_WORKDIR, else the one that this
