@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/webhuis/cfengine-messages/message"
 	"github.com/webhuis/cfengine-messages/queue"
+	"github.com/webhuis/cfengine-messages/truth"
 )
 
 // object reads a line of JSON.
@@ -115,5 +118,21 @@ func TestConflictsCommand(t *testing.T) {
 	}
 	if text := s.mustCLI("conflicts"); strings.Count(text, `"a.example"`) != 2 || !strings.Contains(text, "unsigned:192.0.2.7") {
 		t.Errorf("%s", text)
+	}
+}
+
+// Who waits for a truth that is behind can give up.
+func TestWaitForTruthEnds(t *testing.T) {
+	s := newSite(t, loopback...)
+	s.fill(bare("one", "host", string(hostContainer("one", `{"uqhost":"a"}`))))
+	s.mustCLI("rebuild")
+	s.fill(bare("two", "host", string(hostContainer("two", `{"uqhost":"b"}`))))
+	r, err := truth.OpenReader(s.state)
+	must(t, err)
+	defer r.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if behind, err := waitForTruth(ctx, s.state, r); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%d behind, %v", behind, err)
 	}
 }
