@@ -38,9 +38,6 @@ func NewSessionKey(pair *hostkey.Pair, now time.Time, life time.Duration) (*Sess
 	return k, nil
 }
 
-// Expires tells when the key's voucher ends; nothing sealed with it opens then.
-func (k *SessionKey) Expires() time.Time { return k.expires }
-
 // Seal makes the envelope of what a listener says: a JWS, EdDSA under k. Iat and
 // Exp of h are required; Alg, Typ, Kid and Cert are set here. It fails on what
 // is issued after the key's end.

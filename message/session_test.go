@@ -33,8 +33,8 @@ func TestSessionSealAndOpen(t *testing.T) {
 	if got.Sender != hub().pair.Digest() || string(got.Bytes) != string(container) || got.Header.Alg != "EdDSA" {
 		t.Errorf("got %+v", got)
 	}
-	if k.Expires() != noon.Add(48*time.Hour) {
-		t.Errorf("expires %v", k.Expires())
+	if k.expires != noon.Add(48*time.Hour) {
+		t.Errorf("expires %v", k.expires)
 	}
 }
 
@@ -188,9 +188,9 @@ func TestCertIsVerifiedOnceAndTrustAsked(t *testing.T) {
 		t.Errorf("%d certs remembered, want 1", len(o.own.known))
 	}
 	// A remembered cert ends when it says so,
-	o.Now = func() time.Time { return k.Expires() }
+	o.Now = func() time.Time { return k.expires }
 	frame, err := k.Seal(encoded(t, Receipt{Status: Stored}.Container("m1")),
-		Header{Iat: k.Expires().Unix() - 1, Exp: k.Expires().Unix() + 60})
+		Header{Iat: k.expires.Unix() - 1, Exp: k.expires.Unix() + 60})
 	if err != nil {
 		t.Fatal(err)
 	}

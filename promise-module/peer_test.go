@@ -14,7 +14,7 @@ import (
 // or nil for none.
 func listen(t testing.TB, respond func(frame []byte) []byte) (endpoint string) {
 	t.Helper()
-	r, err := zmq.Bind(zmq.ServerOptions{Binds: []string{"tcp://127.0.0.1:*"}, Drain: time.Nanosecond})
+	r, err := zmq.Listen(zmq.ServerOptions{Binds: []string{"tcp://127.0.0.1:*"}, Drain: time.Nanosecond})
 	if err != nil {
 		t.Fatal(err)
 	}

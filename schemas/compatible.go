@@ -27,22 +27,6 @@ type Difference struct {
 	WayOut    string // what to do about it
 }
 
-// String tells a difference in one line.
-func (d Difference) String() string {
-	verdict := "incompatible"
-	if d.Undecided {
-		verdict = "undecided"
-	}
-	return fmt.Sprintf("%s %s: %s: %s; %s", d.Way, verdict, orRoot(d.Pointer), d.Why, d.WayOut)
-}
-
-func orRoot(pointer string) string {
-	if pointer == "" {
-		return "the whole"
-	}
-	return pointer
-}
-
 // Compatible tells whether two versions of a schema can be used side by side
 // (DESIGN.md section 8): where no difference of a way is found, every content
 // that fits the one fits the other. Both ways hold where there is none at all.

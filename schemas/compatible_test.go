@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -123,15 +124,15 @@ func TestDifferenceIsTold(t *testing.T) {
 	}
 	var got []string
 	for _, d := range differences {
-		got = append(got, d.String())
+		got = append(got, fmt.Sprintf("%s %t %s: %s; %s", d.Way, d.Undecided, d.Pointer, d.Why, d.WayOut))
 	}
 	want := []string{
-		`forward incompatible: /properties/new: property "new" is unknown to 1.0, which is closed; send it under /site where a receiver knows 1.0 only, or bring 1.1 to every receiver before a sender uses it, or publish the document as 2.0`,
-		`backward incompatible: /properties/old: property "old" is unknown to 1.1, which is closed; keep the property, optional, or publish the document as 2.0`,
-		`backward undecided: /properties/p/maxLength: maxLength 5 in 1.0, maxLength 4 in 1.1; leave it as it is, compare by hand, or publish the document as 2.0`,
-		`backward undecided: /properties/p/pattern: pattern "^a" in 1.0, pattern "^b" in 1.1; leave it as it is, compare by hand, or publish the document as 2.0`,
-		`forward undecided: /properties/p/pattern: pattern "^b" in 1.1, pattern "^a" in 1.0; leave it as it is, compare by hand, or publish the document as 2.0`,
-		`backward incompatible: /required: property "p" is required by 1.1 and not by 1.0; leave it optional, or publish the document as 2.0`,
+		`forward false /properties/new: property "new" is unknown to 1.0, which is closed; send it under /site where a receiver knows 1.0 only, or bring 1.1 to every receiver before a sender uses it, or publish the document as 2.0`,
+		`backward false /properties/old: property "old" is unknown to 1.1, which is closed; keep the property, optional, or publish the document as 2.0`,
+		`backward true /properties/p/maxLength: maxLength 5 in 1.0, maxLength 4 in 1.1; leave it as it is, compare by hand, or publish the document as 2.0`,
+		`backward true /properties/p/pattern: pattern "^a" in 1.0, pattern "^b" in 1.1; leave it as it is, compare by hand, or publish the document as 2.0`,
+		`forward true /properties/p/pattern: pattern "^b" in 1.1, pattern "^a" in 1.0; leave it as it is, compare by hand, or publish the document as 2.0`,
+		`backward false /required: property "p" is required by 1.1 and not by 1.0; leave it optional, or publish the document as 2.0`,
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

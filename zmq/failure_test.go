@@ -164,7 +164,7 @@ func wrongType(t *testing.T) string {
 }
 
 func curve(t *testing.T) string {
-	if !HasCurve() {
+	if !zmq4.HasCurve() {
 		t.Skip("libzmq without CURVE")
 	}
 	_, secret, err := zmq4.NewCurveKeypair()

@@ -19,7 +19,7 @@ func mustBind(t testing.TB, o ServerOptions) *Server {
 	if o.Binds == nil && o.Connects == nil {
 		o.Binds = []string{"tcp://127.0.0.1:0"}
 	}
-	r, err := Bind(o)
+	r, err := Listen(o)
 	if err != nil {
 		t.Fatal(err)
 	}

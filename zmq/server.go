@@ -105,14 +105,6 @@ type Server struct {
 	held   int64 // the sum of their sizes
 }
 
-// Router is a Server, by its first name.
-type Router = Server
-
-// Bind is Listen, by its first name.
-func Bind(o ServerOptions) (*Server, error) {
-	return Listen(o)
-}
-
 // Listen makes the sockets and binds them, so that an endpoint in use, or one that this host does not have, is an error
 // here. Peers may connect at once; they are read from Serve on, which connects to those of Connects. A Server that is
 // not served must be closed.

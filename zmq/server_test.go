@@ -31,7 +31,7 @@ func TestBindErrors(t *testing.T) {
 		{"tcp://127.0.0.1:99999", "1 to 65535"},
 	}
 	for _, test := range tests {
-		r, err := Bind(ServerOptions{Binds: []string{"tcp://127.0.0.1:0", test.bind}})
+		r, err := Listen(ServerOptions{Binds: []string{"tcp://127.0.0.1:0", test.bind}})
 		if err == nil {
 			r.Close()
 			t.Errorf("%s: bound", test.bind)
@@ -39,7 +39,7 @@ func TestBindErrors(t *testing.T) {
 			t.Errorf("%s: the error does not say %q: %v", test.bind, test.text, err)
 		}
 	}
-	if _, err := Bind(ServerOptions{}); err == nil {
+	if _, err := Listen(ServerOptions{}); err == nil {
 		t.Error("bound to nothing")
 	}
 	if content, err := os.ReadFile(file); string(content) != "precious" {

@@ -24,11 +24,6 @@ func Version() string {
 	return fmt.Sprintf("%d.%d.%d", major, minor, patch)
 }
 
-// HasCurve reports whether the libzmq in use can encrypt (CURVE).
-func HasCurve() bool {
-	return zmq4.HasCurve()
-}
-
 // CheckVersion refuses a libzmq older than 4.3.3: those can be crashed or overrun by a peer that is not even
 // authenticated (CVE-2019-6250, CVE-2019-13132, CVE-2020-15166). Listen and the first call check it themselves.
 func CheckVersion() error {
