@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/google/renameio/v2"
+	"github.com/webhuis/cfengine-messages/durable"
 )
 
 // cursorFolder is where in a listener's state folder the cursors lie.
@@ -58,18 +58,13 @@ func parseCursor(text []byte) (Cursor, error) {
 }
 
 // writeCursor replaces the file so that after a power failure it is the old one
-// or the new one. The folder must be there.
+// or the new one.
 func writeCursor(path string, c Cursor) error {
 	text, err := json.Marshal(c)
 	if err != nil {
 		return fmt.Errorf("handler: writing a cursor: %w", err)
 	}
-	folder := filepath.Dir(path)
-	err = renameio.WriteFile(path, append(text, '\n'), 0o600, renameio.WithTempDir(folder))
-	if err == nil {
-		err = syncFolder(folder)
-	}
-	if err != nil {
+	if err := durable.Write(path, append(text, '\n')); err != nil {
 		return fmt.Errorf("handler: writing a cursor: %w", err)
 	}
 	return nil
@@ -83,7 +78,7 @@ func makeCursorFolder(state string) (string, error) {
 		return folder, nil
 	}
 	if err == nil {
-		err = syncFolder(state)
+		err = durable.SyncFolder(state)
 	}
 	if err != nil {
 		return "", fmt.Errorf("handler: making the folder of the cursors: %w", err)
@@ -105,13 +100,4 @@ func removeLeftovers(path string) error {
 		}
 	}
 	return err
-}
-
-// syncFolder makes the entries of a folder survive a power failure.
-func syncFolder(folder string) error {
-	f, err := os.Open(folder)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/webhuis/cfengine-messages/durable"
 	"github.com/webhuis/cfengine-messages/queue"
 )
 
@@ -109,7 +110,7 @@ func (f *File) openPath() error {
 		err = irregular(f.path)
 	}
 	if err == nil {
-		err = syncFolder(filepath.Dir(f.path)) // it may be new
+		err = durable.SyncFolder(filepath.Dir(f.path)) // it may be new
 	}
 	if err != nil {
 		return errors.Join(err, file.Close())

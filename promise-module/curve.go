@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/webhuis/cfengine-messages/durable"
 	"github.com/webhuis/cfengine-messages/zmq"
 )
 
@@ -117,7 +118,7 @@ func ownCurve(ctx context.Context, state string) (string, error) {
 	secret, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		var unlock func()
-		if unlock, err = lock(ctx, filepath.Join(state, "curve.lock")); err != nil {
+		if unlock, err = durable.Lock(ctx, filepath.Join(state, "curve.lock")); err != nil {
 			return "", err
 		}
 		defer unlock()
@@ -148,5 +149,5 @@ func makeCurve(file string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return secret, writeDurably(file, []byte(secret+"\n"))
+	return secret, durable.Write(file, []byte(secret+"\n"))
 }

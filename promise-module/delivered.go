@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/webhuis/cfengine-messages/durable"
 )
 
 // delivered is what the node remembers of the last delivery of a promise:
@@ -82,7 +84,7 @@ func holds(state string, j job, now time.Time) (last delivered, held bool) {
 func (m *messages) remember(ctx context.Context, j job, a answer, made time.Time) error {
 	state, now := m.work.state(), m.now()
 	file := deliveredFile(state, j)
-	unlock, err := lock(ctx, filepath.Join(state, "delivered.lock"))
+	unlock, err := durable.Lock(ctx, filepath.Join(state, "delivered.lock"))
 	if err != nil {
 		return err
 	}
@@ -95,7 +97,7 @@ func (m *messages) remember(ctx context.Context, j job, a answer, made time.Time
 	if err != nil {
 		return err
 	}
-	return writeDurably(file, data)
+	return durable.Write(file, data)
 }
 
 // forget drops what was noted of another message of this promise, which the

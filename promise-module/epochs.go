@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/webhuis/cfengine-messages/durable"
 	"github.com/webhuis/cfengine-messages/hostkey"
 )
 
@@ -66,7 +67,7 @@ func (e *epochs) heard(ctx context.Context, s store) error {
 	if latest, heard := e.latest[s.name()]; heard && latest == s.Epoch {
 		return nil
 	}
-	unlock, err := lock(ctx, filepath.Join(filepath.Dir(e.file), "delivered.lock"))
+	unlock, err := durable.Lock(ctx, filepath.Join(filepath.Dir(e.file), "delivered.lock"))
 	if err != nil {
 		return err
 	}
@@ -78,7 +79,7 @@ func (e *epochs) heard(ctx context.Context, s store) error {
 	if err != nil {
 		return err
 	}
-	return writeDurably(e.file, data)
+	return durable.Write(e.file, data)
 }
 
 // load reads the file, once a run. One that is damaged has heard nothing: the

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/webhuis/cfengine-messages/durable"
 )
 
 // count is where a schema's counter stands.
@@ -38,7 +40,7 @@ type ledger struct {
 
 // openLedger locks the counters and reads them.
 func openLedger(ctx context.Context, folder, boot string) (*ledger, error) {
-	unlock, err := lock(ctx, filepath.Join(folder, "seq.lock"))
+	unlock, err := durable.Lock(ctx, filepath.Join(folder, "seq.lock"))
 	if err != nil {
 		return nil, err
 	}
@@ -151,5 +153,5 @@ func (l *ledger) writeEnds(next map[string]count) error {
 	if err != nil {
 		return err
 	}
-	return writeDurably(l.file(), withDigest(data))
+	return durable.Write(l.file(), withDigest(data))
 }

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/webhuis/cfengine-messages/durable"
 )
 
 // notes are what is known of the outbox besides its messages. Nothing hangs on
@@ -49,7 +51,7 @@ func readNotes(state string) (notes, error) {
 
 // changeNotes changes the notes while no other agent of this host does.
 func changeNotes(ctx context.Context, state string, change func(*notes)) error {
-	unlock, err := lock(ctx, filepath.Join(state, "outbox.lock"))
+	unlock, err := durable.Lock(ctx, filepath.Join(state, "outbox.lock"))
 	if err != nil {
 		return err
 	}
@@ -64,7 +66,7 @@ func changeNotes(ctx context.Context, state string, change func(*notes)) error {
 	if err != nil {
 		return err
 	}
-	return writeDurably(notesFile(state), data)
+	return durable.Write(notesFile(state), data)
 }
 
 // noteTarget notes whether a target took something that waited.
@@ -88,7 +90,7 @@ func (m *messages) noteRun(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.gone {
-		if err := syncFolder(outboxFolder(m.work.state())); err != nil {
+		if err := durable.SyncFolder(outboxFolder(m.work.state())); err != nil {
 			return err
 		}
 	}

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/webhuis/cfengine-messages/durable"
 )
 
 // outboxFolder holds a file for each message that is promised and not known to
@@ -95,7 +97,7 @@ func outboxEntries(state string) (all []entry, strange []string, err error) {
 func (m *messages) keepWaiting(j job, parcels []parcel, why error) ([]entry, error) {
 	state, now := m.work.state(), m.now().UTC()
 	var kept []entry
-	err := makeFolder(outboxFolder(state))
+	err := durable.MakeFolder(outboxFolder(state))
 	for i, p := range parcels {
 		var data []byte
 		if err == nil {
@@ -103,7 +105,7 @@ func (m *messages) keepWaiting(j job, parcels []parcel, why error) ([]entry, err
 		}
 		e := newEntry(j, now.Add(time.Duration(i))) // a nanosecond apart: in this order
 		if err == nil {
-			err = replaceFile(e.file(state), data)
+			err = durable.Replace(e.file(state), data)
 		}
 		if err != nil {
 			break
@@ -111,7 +113,7 @@ func (m *messages) keepWaiting(j job, parcels []parcel, why error) ([]entry, err
 		kept = append(kept, e)
 	}
 	if err == nil {
-		err = syncFolder(outboxFolder(state))
+		err = durable.SyncFolder(outboxFolder(state))
 	}
 	if err != nil {
 		for _, e := range kept {

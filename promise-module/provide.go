@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/webhuis/cfengine-messages/durable"
 	"github.com/webhuis/cfengine-messages/message"
 	"github.com/webhuis/cfengine-messages/promise"
 )
@@ -32,7 +33,7 @@ func (m *messages) provide(ctx context.Context, j job, write bool) (changed bool
 	if err != nil || data == nil || !write {
 		return data != nil && err == nil, err
 	}
-	unlock, err := lock(ctx, filepath.Join(m.work.state(), "provide.lock"))
+	unlock, err := durable.Lock(ctx, filepath.Join(m.work.state(), "provide.lock"))
 	if err != nil {
 		return false, err
 	}
@@ -40,7 +41,7 @@ func (m *messages) provide(ctx context.Context, j job, write bool) (changed bool
 	if data, err = m.provided(j); err != nil || data == nil {
 		return false, err
 	}
-	return true, writeDurably(m.work.hostSpecific(), data)
+	return true, durable.Write(m.work.hostSpecific(), data)
 }
 
 // provideAgain mends what is provided where the promise has nothing to send,

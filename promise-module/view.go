@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/webhuis/cfengine-messages/durable"
 	"github.com/webhuis/cfengine-messages/promise"
 )
 
@@ -34,7 +35,7 @@ func writeView(file string, data json.RawMessage) (changed bool, err error) {
 	if holdsBytes(file, safe) {
 		return false, nil
 	}
-	err = writeDurably(file, safe)
+	err = durable.Write(file, safe)
 	return err == nil, err
 }
 

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/webhuis/cfengine-messages/sqlite"
+	"github.com/webhuis/cfengine-messages/durable"
 )
 
 const lockName = "lock"
@@ -49,7 +49,7 @@ func makeFolder(folder string) error {
 	if info.Mode().Perm()&0o002 != 0 {
 		return fmt.Errorf("%s can be written by everybody: chmod 700 %s", folder, folder)
 	}
-	return sqlite.SyncFolder(filepath.Dir(folder))
+	return durable.SyncFolder(filepath.Dir(folder))
 }
 
 func writeHolder(f *os.File) error {

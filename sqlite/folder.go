@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/webhuis/cfengine-messages/durable"
 )
 
 // makeFile makes an empty file of mode 0600, from which SQLite takes the mode of
@@ -19,14 +21,5 @@ func makeFile(path string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Close(), SyncFolder(filepath.Dir(path)))
-}
-
-// SyncFolder makes the entries of a folder survive a power failure.
-func SyncFolder(folder string) error {
-	f, err := os.Open(folder)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
+	return errors.Join(f.Close(), durable.SyncFolder(filepath.Dir(path)))
 }

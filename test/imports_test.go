@@ -15,18 +15,19 @@ const module = "github.com/webhuis/cfengine-messages/"
 // place is to be decided here.
 var mayImport = map[string][]string{
 	"promise":        {},
+	"durable":        {},
 	"zmq":            {},
-	"hostkey":        {},
+	"hostkey":        {"durable"},
 	"schemas":        {},
-	"sqlite":         {},
-	"queue":          {"sqlite"},
-	"truth":          {"message", "schemas", "hostkey", "queue", "sqlite"},
+	"sqlite":         {"durable"},
+	"queue":          {"durable", "sqlite"},
+	"truth":          {"message", "schemas", "hostkey", "queue", "sqlite", "durable"},
 	"view":           {"hostkey", "sqlite"},
 	"publish":        {"view", "message", "hostkey", "sqlite"},
 	"message":        {"schemas", "hostkey"},
 	"listener":       {"message", "schemas", "hostkey", "queue"},
-	"handler":        {"message", "queue"},
-	"promise-module": {"promise", "message", "schemas", "hostkey", "zmq"},
+	"handler":        {"message", "queue", "durable"},
+	"promise-module": {"promise", "message", "schemas", "hostkey", "zmq", "durable"},
 	"cf-messaged":    {"publish", "listener", "handler", "view", "sqlite", "message", "schemas", "hostkey", "queue", "truth", "zmq"},
 }
 

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/webhuis/cfengine-messages/durable"
 	"github.com/webhuis/cfengine-messages/sqlite"
 )
 
@@ -101,7 +102,7 @@ func rename(folder, from, to string) error {
 	if err := os.Rename(filepath.Join(folder, from), filepath.Join(folder, to)); err != nil {
 		return err
 	}
-	return sqlite.SyncFolder(folder)
+	return durable.SyncFolder(folder)
 }
 
 // handedOver tells whether something waits to be taken over.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/webhuis/cfengine-messages/durable"
 	"github.com/webhuis/cfengine-messages/sqlite"
 )
 
@@ -112,7 +113,7 @@ func replace(folder, fresh string) error {
 	if err := os.Rename(filepath.Join(folder, fresh), filepath.Join(folder, fileName)); err != nil {
 		return err
 	}
-	return sqlite.SyncFolder(folder)
+	return durable.SyncFolder(folder)
 }
 
 // removeFile removes a file and what SQLite keeps beside it.
