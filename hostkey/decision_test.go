@@ -159,7 +159,7 @@ func TestDecideAtOnce(t *testing.T) {
 	if err := unix.Flock(int(held.Fd()), unix.LOCK_EX); err != nil {
 		t.Fatal(err)
 	}
-	wantError(t, hostkey.Decide(ctx, file, approval(t, "rsa2048")), "locked by another program")
+	wantError(t, hostkey.Decide(ctx, file, approval(t, "rsa2048")), "locked by another process")
 }
 
 func BenchmarkLookupHeeding(b *testing.B) {
