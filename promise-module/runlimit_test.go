@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/webhuis/cfengine-messages/durable"
 	"github.com/webhuis/cfengine-messages/promise"
 	"github.com/webhuis/cfengine-messages/zmq"
 )
@@ -41,7 +42,7 @@ func TestALockThatIsHeldHoldsUpNothing(t *testing.T) {
 	m := newNode(t)
 	endpoint, _ := storing(t)
 	for _, name := range []string{"delivered.lock", "outbox.lock"} {
-		unlock, err := lock(t.Context(), filepath.Join(m.work.state(), name))
+		unlock, err := durable.Lock(t.Context(), filepath.Join(m.work.state(), name))
 		if err != nil {
 			t.Fatal(err)
 		}
