@@ -69,7 +69,7 @@ func checkPath(path string) error {
 }
 
 func bindOne(s *zmq4.Socket, address string) (string, error) {
-	err := again(func() error { return s.Bind(address) })
+	err := bind(s, address)
 	switch {
 	case is(err, syscall.EADDRINUSE):
 		return "", inUse(err)

@@ -53,7 +53,7 @@ func (c *connection) open(zctx *zmq4.Context, o ClientOptions) error {
 	c.monitor = m
 	c.poller.Add(c.socket, zmq4.POLLIN)
 	c.poller.Add(m.events, zmq4.POLLIN)
-	if err := c.socket.Connect(c.address); err != nil {
+	if err := connect(c.socket, c.address); err != nil {
 		return fail(Failed, "connect: %w", err)
 	}
 	return nil

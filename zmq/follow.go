@@ -95,9 +95,9 @@ func (s *Server) move() {
 		select {
 		case m := <-s.moves:
 			if m.from != "" {
-				_ = s.socket.Disconnect(m.from) // its last connection may be gone already
+				_ = again(func() error { return s.socket.Disconnect(m.from) }) // its last connection may be gone already
 			}
-			if err := s.socket.Connect(m.to); err != nil {
+			if err := connect(s.socket, m.to); err != nil {
 				s.event(fmt.Errorf("connect %s: %w", m.to, err))
 			}
 		default:

@@ -46,6 +46,15 @@ func receiveFrames(s *zmq4.Socket, limit int) (frames [][]byte, count int, err e
 	return frames, count, nil
 }
 
+// bind and connect do what a signal may end before anything was done, as libzmq looks for commands first.
+func bind(s *zmq4.Socket, address string) error {
+	return again(func() error { return s.Bind(address) })
+}
+
+func connect(s *zmq4.Socket, address string) error {
+	return again(func() error { return s.Connect(address) })
+}
+
 // again repeats a call that does not wait when a signal ended it.
 func again(call func() error) error {
 	for {

@@ -34,7 +34,7 @@ func openGate(zctx *zmq4.Context, c *CurveServer, left func()) (*gate, error) {
 		return nil, err
 	}
 	if g.socket, err = zctx.NewSocket(zmq4.REP); err == nil {
-		err = errors.Join(g.socket.SetLinger(0), g.socket.Bind(zapEndpoint))
+		err = errors.Join(g.socket.SetLinger(0), bind(g.socket, zapEndpoint))
 	}
 	if err != nil {
 		close(g.ended)

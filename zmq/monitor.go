@@ -32,14 +32,14 @@ var watches atomic.Uint64
 // watch starts watching s; it must come before s connects.
 func watch(zctx *zmq4.Context, s *zmq4.Socket, curve bool) (*monitor, error) {
 	address := fmt.Sprintf("inproc://monitor-%d", watches.Add(1))
-	if err := s.Monitor(address, monitored); err != nil {
+	if err := again(func() error { return s.Monitor(address, monitored) }); err != nil {
 		return nil, fmt.Errorf("monitor: %w", err)
 	}
 	m := &monitor{watched: s, curve: curve}
 	events, err := zctx.NewSocket(zmq4.PAIR)
 	if err == nil {
 		m.events = events
-		err = events.Connect(address)
+		err = connect(events, address)
 	}
 	if err != nil {
 		m.close()

@@ -34,7 +34,7 @@ func newWaker(zctx *zmq4.Context) (*waker, error) {
 	}
 	w := &waker{near: near, far: far}
 	address := fmt.Sprintf("inproc://waker-%d", wakers.Add(1))
-	if err := errors.Join(near.Bind(address), far.Connect(address)); err != nil {
+	if err := errors.Join(bind(near, address), connect(far, address)); err != nil {
 		w.close()
 		return nil, fmt.Errorf("wake-up socket: %w", err)
 	}
