@@ -25,6 +25,9 @@ const (
 	// onDisk is how often the bytes of a message lie on the disk at most, in the
 	// queue and the truth and in what both have not yet folded into their files.
 	onDisk = 4
+	// onItsOwn is what a message takes besides that is committed alone: whole pages
+	// of the tables and indexes that it touches, in both files' WAL.
+	onItsOwn = 128 << 10
 )
 
 // room knows whether there is any. What is already being written, the truth and
@@ -50,7 +53,7 @@ func (r *room) isLow(size int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.now()
-	r.spare -= int64(size) * onDisk
+	r.spare -= int64(size)*onDisk + onItsOwn
 	if since := now.Sub(r.asked); since >= 0 && since < askDisk && (r.low || r.spare > 0) {
 		return r.low
 	}
