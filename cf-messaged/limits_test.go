@@ -68,6 +68,11 @@ func TestDiskFree(t *testing.T) {
 	if got := again(); got.Code != message.Busy || !strings.Contains(got.Reason, "nearly full") {
 		t.Errorf("%+v", got)
 	}
+	var disk unix.Statfs_t
+	must(t, unix.Statfs(s.state, &disk))
+	if free := int64(disk.Bavail) * disk.Bsize; free < 100<<10 {
+		t.Errorf("%d bytes free\n%s", free, r.log.String())
+	}
 	must(t, os.Remove(ballast))
 	await(t, "room", func() bool { return again().Status == message.Stored })
 	for _, word := range []string{"nearly full", "has room again"} {

@@ -53,7 +53,8 @@ func (r *room) isLow(size int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.now()
-	r.spare -= int64(size)*onDisk + onItsOwn
+	need := int64(size)*onDisk + onItsOwn
+	r.spare -= need
 	if since := now.Sub(r.asked); since >= 0 && since < askDisk && (r.low || r.spare > 0) {
 		return r.low
 	}
@@ -62,11 +63,12 @@ func (r *room) isLow(size int) bool {
 	if err != nil { // the queue will say so itself, if it cannot write
 		free = r.disk.Least * 2
 	}
-	r.found(free)
+	r.found(free - need) // what is asked for is not on the disk yet
 	return r.low
 }
 
 // found tells it once when there is no more room, and once when there is again.
+// free is what will be left with the message that is asked for stored.
 func (r *room) found(free int64) {
 	least := r.disk.Least
 	if r.low {
