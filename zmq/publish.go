@@ -29,13 +29,20 @@ func (c *Client) Publish(ctx context.Context, endpoint, topic string, payload []
 
 func (l *link) publish(ctx context.Context, topic string, payload []byte) error {
 	start := time.Now()
+	var lacks *Error // what this call last waited for, which is not always what the others on the link wait for
 	for {
 		missing, err := l.tryPublish(ctx, topic, payload)
-		if missing == nil || err != nil {
-			return err
+		if missing == nil && err == nil {
+			return nil
 		}
-		if ctx.Err() != nil {
-			return ended(ctx, ctx.Err(), missing.Kind, missing.Err.Error(), start)
+		if missing != nil {
+			lacks = missing
+		}
+		if lacks != nil && ctx.Err() != nil {
+			return ended(ctx, ctx.Err(), lacks.Kind, lacks.Err.Error(), start)
+		}
+		if err != nil {
+			return err
 		}
 	}
 }
