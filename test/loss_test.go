@@ -20,7 +20,7 @@ func killsEach() int {
 	if os.Getenv("SOAK") != "" {
 		return 500
 	}
-	return 20
+	return 30
 }
 
 // TestLoss holds the patterns to their guarantees (DESIGN.md section 5) while
