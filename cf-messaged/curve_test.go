@@ -5,13 +5,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/webhuis/cfengine-messages/test/ports"
 )
 
 // A pipeline whose every hop is encrypted: a listener that forwards by request and
 // has workers connect, and another that takes both.
 func TestForwardByCurve(t *testing.T) {
 	front, back := newSite(t), newSite(t)
-	ask, work := freePort(t), freePort(t)
+	ask, work := ports.Free(t), ports.Free(t)
 	back.write("listeners:",
 		"  - {pattern: request, bind: ['tcp://127.0.0.1:"+ask+"'], curve: any}",
 		"  - {pattern: push, connect: ['tcp://127.0.0.1:"+work+"'], server_key: "+filepath.Join(front.state, curvePublic)+"}",
@@ -41,7 +43,7 @@ func TestForwardByCurve(t *testing.T) {
 // itself and goes on.
 func TestForwardEnrols(t *testing.T) {
 	front, back := newSite(t), newSite(t)
-	ask, enrol := freePort(t), freePort(t)
+	ask, enrol := ports.Free(t), ports.Free(t)
 	back.write("listeners:",
 		"  - {pattern: request, bind: ['tcp://127.0.0.1:"+ask+"'], curve: enrolled}",
 		"  - {pattern: request, bind: ['tcp://127.0.0.1:"+enrol+"'], curve: any, only: [curve_key]}",

@@ -9,6 +9,7 @@ import (
 	"github.com/webhuis/cfengine-messages/handler"
 	"github.com/webhuis/cfengine-messages/message"
 	"github.com/webhuis/cfengine-messages/queue"
+	"github.com/webhuis/cfengine-messages/test/ports"
 )
 
 // retries gives what dead retry tells, by the dead letter's id.
@@ -199,7 +200,7 @@ func TestDeadRetryByCurve(t *testing.T) {
 		{curveEnrolled, "[]", "refused"},
 		{curveEnrolled, "[%s]", "stored"},
 	} {
-		s, port := newSite(t), freePort(t)
+		s, port := newSite(t), ports.Free(t)
 		relays := strings.ReplaceAll(c.relays, "%s", string(s.pair.Digest()))
 		s.write("listeners: [{pattern: request, bind: ['tcp://127.0.0.1:"+port+"'], curve: "+c.curve+", relays: "+relays+"}]",
 			"feeds: {host: {from: trusted}, curve_key: {from: trusted}}")

@@ -9,7 +9,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/webhuis/cfengine-messages/hostkey"
 	"github.com/webhuis/cfengine-messages/message"
+	"github.com/webhuis/cfengine-messages/test/ports"
 	"github.com/webhuis/cfengine-messages/zmq"
 )
 
@@ -201,7 +201,7 @@ func TestEnrolledRelaysAndKeys(t *testing.T) {
 // enrolment.
 func TestPutByCurve(t *testing.T) {
 	for _, curve := range []string{curveAny, curveEnrolled} {
-		s, port := newSite(t), freePort(t)
+		s, port := newSite(t), ports.Free(t)
 		s.write("listeners: [{pattern: request, bind: ['tcp://127.0.0.1:"+port+"'], curve: "+curve+"}]",
 			"feeds: {domain: {from: [self]}, curve_key: {from: trusted}}")
 		s.mustCLI("init")
@@ -256,15 +256,4 @@ func TestEnrolmentBind(t *testing.T) {
 			t.Errorf("after %v: %v, want %v", step.said, got, step.want)
 		}
 	}
-}
-
-// freePort is free now.
-func freePort(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	must(t, err)
-	return port
 }

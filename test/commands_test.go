@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/webhuis/cfengine-messages/test/ports"
 )
 
 // cmdAgent runs a policy through the real cf-agent, after cf-promises has
@@ -73,8 +75,9 @@ func cmdPort(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: port NAME")
 	}
-	port, err := freePort()
+	port, release, err := ports.Reserve()
 	ts.Check(err)
+	ts.Defer(release)
 	ts.Setenv(args[0], port)
 }
 

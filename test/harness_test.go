@@ -2,7 +2,6 @@ package test
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +10,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/webhuis/cfengine-messages/test/ports"
 )
 
 // patience bounds everything that a story waits for.
@@ -86,10 +87,11 @@ func setUpNode(e *testscript.Env, bin string) error {
 	if err := makeNode(work, bin); err != nil {
 		return err
 	}
-	port, err := freePort()
+	port, release, err := ports.Reserve()
 	if err != nil {
 		return err
 	}
+	e.Defer(release)
 	endpoint := "tcp://127.0.0.1:" + port
 	root, err := filepath.Abs("..")
 	if err != nil {
@@ -141,16 +143,4 @@ func copyFile(from, to string, mode os.FileMode) error {
 		return err
 	}
 	return os.WriteFile(to, data, mode)
-}
-
-// freePort finds a port that is free now. Another process may take it before
-// it is used; the story then fails to bind, loudly.
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, err
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/webhuis/cfengine-messages/test/ports"
 )
 
 // TestPeersCannotEndListener: peers that send more than is read at once, a PING
@@ -26,10 +28,7 @@ func TestPeersCannotEndListener(t *testing.T) {
 	if err := makeNode(work, bin); err != nil {
 		t.Fatal(err)
 	}
-	port, err := freePort()
-	if err != nil {
-		t.Fatal(err)
-	}
+	port := ports.Free(t)
 	endpoint := "tcp://127.0.0.1:" + port
 	listener := exec.Command(filepath.Join(bin, "cf-messaged"), "run", "--state", filepath.Join(work, "listens"), "--keys", filepath.Join(work, "ppkeys"), "--bind", endpoint)
 	listener.Env = append(os.Environ(), "CFENGINE_TEST_OVERRIDE_WORKDIR="+work)

@@ -16,6 +16,7 @@ import (
 	"github.com/webhuis/cfengine-messages/hostkey"
 	"github.com/webhuis/cfengine-messages/message"
 	"github.com/webhuis/cfengine-messages/queue"
+	"github.com/webhuis/cfengine-messages/test/ports"
 	"github.com/webhuis/cfengine-messages/zmq"
 )
 
@@ -80,10 +81,7 @@ func newKillable(t *testing.T) (*killable, *load) {
 	if err := makeNode(node, bin); err != nil {
 		t.Fatal(err)
 	}
-	port, err := freePort()
-	if err != nil {
-		t.Fatal(err)
-	}
+	port := ports.Free(t)
 	l := &killable{bin: bin, state: filepath.Join(dir, "state"), keys: filepath.Join(node, "ppkeys"),
 		endpoint: "tcp://127.0.0.1:" + port, log: filepath.Join(dir, "listener.log")}
 	return l, startLoad(t, l.keys, l.endpoint, hello)

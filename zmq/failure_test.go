@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/pebbe/zmq4"
+
+	"github.com/webhuis/cfengine-messages/test/ports"
 )
 
 // What stands at the other end, what is said about it, and how long that takes (facts/zeromq.md 4.2).
@@ -78,12 +80,7 @@ func fixed(endpoint string) func(*testing.T) string {
 
 // freePort is one where nobody listens.
 func freePort(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return "tcp://" + l.Addr().String()
+	return "tcp://127.0.0.1:" + ports.Free(t)
 }
 
 // stalePath is what a killed listener leaves.
