@@ -34,9 +34,14 @@ func Enrol(container []byte, h Header, pair *hostkey.Pair) ([]byte, error) {
 
 // sign writes a compact JWS (RFC 7515 section 7.1).
 func sign(header, payload []byte, by func([]byte) ([]byte, error)) ([]byte, error) {
-	size := base64url.EncodedLen(len(header)) + base64url.EncodedLen(len(payload)) + 2
+	return signUnder(base64url.AppendEncode(nil, header), payload, by)
+}
+
+// signUnder is sign with the header already in base64url.
+func signUnder(header, payload []byte, by func([]byte) ([]byte, error)) ([]byte, error) {
+	size := len(header) + base64url.EncodedLen(len(payload)) + 2
 	frame := make([]byte, 0, size+base64url.EncodedLen(256))
-	frame = append(base64url.AppendEncode(frame, header), '.')
+	frame = append(append(frame, header...), '.')
 	frame = base64url.AppendEncode(frame, payload)
 	signature, err := by(frame)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/webhuis/cfengine-messages/hostkey"
@@ -19,6 +20,15 @@ type SessionKey struct {
 	kid     string
 	cert    string
 	expires time.Time
+	last    atomic.Pointer[sealedHeader]
+}
+
+// sealedHeader is the header of what was sealed last, and how it is written:
+// receipts of one second have the same, and with the cert in it that is most of
+// what they are.
+type sealedHeader struct {
+	header  Header
+	encoded []byte
 }
 
 // NewSessionKey makes a key that lives from now for life, at most MaxLifetime;
@@ -46,13 +56,27 @@ func (k *SessionKey) Seal(container []byte, h Header) ([]byte, error) {
 		return nil, errors.New("seal: the session key has expired; make a new one")
 	}
 	h.Alg, h.Typ, h.Kid, h.Cert, h.Key = algListener, typMessage, k.kid, k.cert, ""
-	header, err := h.encode()
+	header, err := k.encode(h)
 	if err != nil {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
-	return sign(header, container, func(signed []byte) ([]byte, error) {
+	return signUnder(header, container, func(signed []byte) ([]byte, error) {
 		return ed25519.Sign(k.private, signed), nil
 	})
+}
+
+// encode gives the header as it stands in an envelope.
+func (k *SessionKey) encode(h Header) ([]byte, error) {
+	if last := k.last.Load(); last != nil && last.header == h {
+		return last.encoded, nil
+	}
+	plain, err := h.encode()
+	if err != nil {
+		return nil, err
+	}
+	encoded := base64url.AppendEncode(nil, plain)
+	k.last.Store(&sealedHeader{header: h, encoded: encoded})
+	return encoded, nil
 }
 
 // OpenListener judges what a listener says: an envelope of EdDSA whose cert is

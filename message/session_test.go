@@ -299,3 +299,29 @@ func TestCertBytes(t *testing.T) {
 		t.Errorf("cert says %s, want %s", payload, want)
 	}
 }
+
+// One header is written once, and never stands for another.
+func TestSessionSealHeaders(t *testing.T) {
+	k := session(t, hub())
+	later, forNode := hour(), hour()
+	later.Iat++
+	forNode.Aud = node().digest()
+	for _, h := range []Header{hour(), hour(), later, forNode, hour(), forNode} {
+		frame, err := k.Seal(encoded(t, Receipt{Status: Stored}.Container("m1")), h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := nodeOpener()
+		got, err := o.OpenListener(frame)
+		if err != nil || got.Header.Iat != h.Iat || got.Header.Aud != h.Aud {
+			t.Errorf("%+v was opened as %+v, %v", h, got.Header, err)
+		}
+	}
+	bad := hour()
+	bad.Exp = bad.Iat
+	for range 2 {
+		if _, err := k.Seal(encoded(t, Receipt{Status: Stored}.Container("m1")), bad); err == nil {
+			t.Error("sealed without a lifetime")
+		}
+	}
+}
