@@ -98,5 +98,23 @@ func (c *child) cpu() (time.Duration, error) {
 	return time.Duration(user+system) * tick, err
 }
 
+// peakMemory is the most memory that the process has had resident so far, in MiB
+// (proc_pid_status(5), VmHWM).
+func (c *child) peakMemory() (float64, error) { return c.memory("VmHWM") }
+
+func (c *child) memory(field string) (float64, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(data)) {
+		var kB float64
+		if n, _ := fmt.Sscanf(line, field+": %f kB", &kB); n == 1 {
+			return kB / 1024, nil
+		}
+	}
+	return 0, fmt.Errorf("/proc/%d/status has no %s", c.cmd.Process.Pid, field)
+}
+
 // tick is the unit of times in /proc: USER_HZ is 100 on every Linux.
 const tick = 10 * time.Millisecond

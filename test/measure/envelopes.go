@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"os"
@@ -41,6 +43,9 @@ func (s *stage) signed(ctx context.Context) (envelopes, error) {
 	pairs, err := s.makeSenders()
 	if err != nil {
 		return envelopes{}, err
+	}
+	for _, pair := range pairs {
+		s.senders = append(s.senders, pair.Digest())
 	}
 	s.envelopes, err = s.signAll(ctx, pairs)
 	return s.envelopes, err
@@ -101,11 +106,7 @@ func (s *stage) signAll(ctx context.Context, pairs []*hostkey.Pair) (envelopes, 
 
 // newEnvelope seals a host's facts, a container of some 300 bytes.
 func newEnvelope(i int, pair *hostkey.Pair) (id string, frame []byte, err error) {
-	id = message.NewID()
-	content := fmt.Sprintf(`{"uqhost":"x2gvdt%04d","fqhost":"x2gvdt%04[1]d.webhuis.nl","domain":"webhuis.nl","role":"x2gvdt",`+
-		`"os":"linux","ostype":"linux_x86_64","flavor":"debian_12","arch":"x86_64","cpus":%d}`, i%10_000, 2+i%7)
-	c := message.Container{Schema: "host", MessageID: id, Version: "1.0", Content: []byte(content)}
-	container, err := c.Encode()
+	id, container, err := newContainer(i)
 	if err != nil {
 		return "", nil, err
 	}
@@ -113,4 +114,30 @@ func newEnvelope(i int, pair *hostkey.Pair) (id string, frame []byte, err error)
 	h := message.Header{Iat: now.Unix(), Exp: now.Add(24 * time.Hour).Unix(), Seq: uint64(i/senders + 1)}
 	frame, err = message.Seal(container, h, pair)
 	return id, frame, err
+}
+
+func newContainer(i int) (id string, container []byte, err error) {
+	id = message.NewID()
+	content := fmt.Sprintf(`{"uqhost":"x2gvdt%04d","fqhost":"x2gvdt%04[1]d.webhuis.nl","domain":"webhuis.nl","role":"x2gvdt",`+
+		`"os":"linux","ostype":"linux_x86_64","flavor":"debian_12","arch":"x86_64","cpus":%d}`, i%10_000, 2+i%7)
+	c := message.Container{Schema: "host", MessageID: id, Version: "1.0", Content: []byte(content)}
+	container, err = c.Encode()
+	return id, container, err
+}
+
+// signatureOf is what is behind the second dot of a JWS (RFC 7515 section 7.1).
+func signatureOf(frame []byte) ([]byte, error) {
+	return base64.RawURLEncoding.AppendDecode(nil, frame[bytes.LastIndexByte(frame, '.')+1:])
+}
+
+// bare are containers that nobody has signed.
+func bare(n int) (e envelopes, err error) {
+	for i := range n {
+		id, container, err := newContainer(i)
+		if err != nil {
+			return e, err
+		}
+		e.ids, e.frames = append(e.ids, id), append(e.frames, container)
+	}
+	return e, nil
 }

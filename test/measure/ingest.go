@@ -40,6 +40,7 @@ type serverFigures struct {
 	Load   spread `json:"load_cpu_us_per_message"` // of this process
 	Cores  spread `json:"cores_used"`              // by both
 	Commit spread `json:"commits_per_s"`           // none by the echo
+	Memory spread `json:"server_peak_mib"`         // resident; 0 where it was not looked at
 }
 
 // loadSizes are the numbers of requests under way.
@@ -100,7 +101,7 @@ func (s *stage) loadEcho(ctx context.Context, e envelopes, clients int) (loadRun
 		return loadRun{}, err
 	}
 	defer echo.stop()
-	l := load{pattern: patterns[0], clients: clients, lasts: s.load, to: echo, envelopes: e}
+	l := load{pattern: patterns[0], clients: clients, lasts: s.lasts, to: echo, envelopes: e}
 	run, err := l.run(ctx)
 	run.answers = nil
 	return run, err
@@ -112,7 +113,7 @@ func (s *stage) loadListener(ctx context.Context, e envelopes, clients int) (loa
 		return loadRun{}, err
 	}
 	defer to.remove()
-	l := load{pattern: patterns[0], clients: clients, lasts: s.load, to: to.child, envelopes: e, commits: to.commits}
+	l := load{pattern: patterns[0], clients: clients, lasts: s.lasts, to: to.child, envelopes: e, commits: to.commits}
 	run, err := l.run(ctx)
 	if err == nil {
 		err = s.allStored(ctx, to, e, run.answers)
@@ -153,15 +154,25 @@ func (s *stage) allStored(ctx context.Context, l *listener, e envelopes, answers
 }
 
 func isStored(opener *message.Opener, answer []byte, id string) error {
-	opened, err := opener.OpenListener(answer)
+	c, err := openAnswer(opener, answer)
 	if err != nil {
 		return fmt.Errorf("receipt of %s: %w", id, err)
 	}
-	receipt, err := message.ParseReceipt(opened.Container)
-	if err == nil && (receipt.Status != message.Stored || opened.Container.MessageID != id) {
-		err = fmt.Errorf("message %s was answered %+v for %s", id, receipt, opened.Container.MessageID)
+	receipt, err := message.ParseReceipt(c)
+	if err == nil && (receipt.Status != message.Stored || c.MessageID != id) {
+		err = fmt.Errorf("message %s was answered %+v for %s", id, receipt, c.MessageID)
 	}
 	return err
+}
+
+// openAnswer takes a bare receipt too: where the connection is CURVE, the listener
+// is proved by that.
+func openAnswer(opener *message.Opener, answer []byte) (message.Container, error) {
+	if message.IsBare(answer) {
+		return message.Decode(answer, message.DefaultLimits)
+	}
+	opened, err := opener.OpenListener(answer)
+	return opened.Container, err
 }
 
 func serverFiguresOf(runs []loadRun) serverFigures {
@@ -181,5 +192,6 @@ func serverFiguresOf(runs []loadRun) serverFigures {
 		Load:   over(func(r loadRun) float64 { return microseconds(r.own) / each(r) }),
 		Cores:  over(func(r loadRun) float64 { return (r.own + r.peer).Seconds() / r.took.Seconds() }),
 		Commit: over(func(r loadRun) float64 { return float64(r.commits) / r.took.Seconds() }),
+		Memory: over(func(r loadRun) float64 { return r.memory }),
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -10,42 +11,95 @@ import (
 	"time"
 
 	"github.com/webhuis/cfengine-messages/queue"
+	"github.com/webhuis/cfengine-messages/zmq"
 )
 
 // listener is a cf-messaged with an empty queue.
 type listener struct {
 	*child
 	state string
+	curve string // its public key; "" for curve: off
 }
 
-// listenerConfig serves the nodes' signed messages and the bare ones of the
-// first client. Pattern and handlers are filled in.
-const listenerConfig = `listeners:
+// serving is how a listener serves.
+type serving struct {
+	pattern  string // "" is request
+	handlers string // of feed host, as written in the configuration
+	reply    string // the view in its receipts; "" for none
+	curve    string // off, any; "" is off
+	keys     string // folder of the trusted keys; "" for the stage's
+}
+
+// config takes the nodes' signed messages and bare ones. The limits are those that
+// stand in no load's way.
+func (s serving) config() string {
+	reply := ""
+	if s.reply != "" {
+		reply = "reply: " + s.reply
+	}
+	return fmt.Sprintf(`listeners:
   - pattern: %s
     bind: [tcp://127.0.0.1:0]
+    curve: %s
 feeds:
   host:
     from: trusted
     unsigned: true
     handlers: [%s]
-`
+    %s
+  software: {from: trusted}
+limits: {per_sender: 1000000/s, per_address: 1000000/s}
+`, cmp.Or(s.pattern, "request"), cmp.Or(s.curve, "off"), s.handlers, reply)
+}
 
 // startListener serves one pattern. handlers are written as in the
 // configuration.
 func (s *stage) startListener(ctx context.Context, pattern, handlers string) (*listener, error) {
+	return s.serve(ctx, serving{pattern: pattern, handlers: handlers})
+}
+
+// serve starts a listener with an empty queue.
+func (s *stage) serve(ctx context.Context, o serving) (*listener, error) {
 	dir, err := os.MkdirTemp(s.dir, "listener-")
 	if err != nil {
 		return nil, err
 	}
-	config := filepath.Join(dir, "cf-messaged.yaml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, listenerConfig, pattern, handlers), 0o600); err != nil {
+	l := &listener{state: filepath.Join(dir, "state")}
+	if err := os.Mkdir(l.state, 0o700); err != nil {
 		return nil, err
 	}
-	l := &listener{state: filepath.Join(dir, "state")}
+	if o.curve != "" {
+		if l.curve, err = newCurvePair(l.state); err != nil {
+			return nil, err
+		}
+	}
+	return l, s.start(ctx, l, o)
+}
+
+// start starts a listener on the state that it has.
+func (s *stage) start(ctx context.Context, l *listener, o serving) error {
+	dir := filepath.Dir(l.state)
+	config := filepath.Join(dir, "cf-messaged.yaml")
+	if err := os.WriteFile(config, []byte(o.config()), 0o600); err != nil {
+		return err
+	}
 	program := filepath.Join(s.bin, "cf-messaged")
-	cmd := exec.CommandContext(ctx, program, "run", "--config", config, "--state", l.state, "--keys", s.keys())
+	cmd := exec.CommandContext(ctx, program, "run", "--config", config, "--state", l.state, "--keys", cmp.Or(o.keys, s.keys()))
+	var err error
 	l.child, err = startChild(cmd, filepath.Join(dir, "log"))
-	return l, err
+	return err
+}
+
+// newCurvePair makes a listener's pair as init does, and gives the public half.
+func newCurvePair(state string) (public string, err error) {
+	secret, err := zmq.NewCurveSecret()
+	if err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(state, "curve.key"), []byte(secret+"\n"), 0o600); err != nil {
+		return "", err
+	}
+	return zmq.CurvePublic(secret)
 }
 
 // remove ends the listener and frees the disk; what it cannot remove now, the

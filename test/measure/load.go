@@ -47,6 +47,7 @@ type loadRun struct {
 	took      time.Duration
 	own, peer time.Duration // processor time of this process and of the server
 	commits   uint32        // of the server, where it counts them
+	memory    float64       // MiB of the server, at most so far
 }
 
 // run sends until the envelopes are used up or the time is over, and waits

@@ -62,6 +62,7 @@ type options struct {
 	plan
 	bin   string // folder of the two programs
 	raw   string // the program of testdata/raw.c
+	load  string // the program of testdata/load.c
 	peers string // folder of the Python programs
 	under string // folder in which the temporary folder is made
 	json  bool
@@ -73,6 +74,7 @@ func parseOptions(args []string) (options, error) {
 	f := flag.NewFlagSet("measure", flag.ContinueOnError)
 	f.StringVar(&o.bin, "bin", "bin", "folder of the programs messages and cf-messaged")
 	f.StringVar(&o.raw, "raw", ".build/raw", "the program of test/measure/testdata/raw.c")
+	f.StringVar(&o.load, "load", ".build/load", "the program of test/measure/testdata/load.c")
 	f.StringVar(&o.peers, "peers", "test/peers", "folder of req_client.py")
 	f.StringVar(&o.under, "dir", "", "where the temporary folder is made")
 	f.BoolVar(&o.json, "json", false, "print one JSON object")

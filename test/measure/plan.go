@@ -28,7 +28,7 @@ type plan struct {
 	Waiting       int `json:"waiting"`      // messages in the outbox
 
 	signing time.Duration // with fewer messages then
-	load    time.Duration // of one listener under one load
+	lasts   time.Duration // of one listener under one load
 	pattern time.Duration // of one listener under the load of one pattern
 	disk    time.Duration // of one look at the disk
 	views   time.Duration // of asking for views, in one way
@@ -39,13 +39,13 @@ var (
 		AgentRounds: 21, Starts: 200, Messages: 40_000, LoadRounds: 3, PatternRounds: 3, Publications: 40, ManyRounds: 11,
 		Hosts: 100_000, Said: 1_000_000, Repeated: 200_000, CurveRounds: 9, Connections: 300, Requests: 20_000, views: 4 * time.Second,
 		NodeRounds: 11, Waiting: 10_000,
-		signing: 30 * time.Second, load: 3 * time.Second, pattern: 2 * time.Second, disk: time.Second,
+		signing: 30 * time.Second, lasts: 3 * time.Second, pattern: 2 * time.Second, disk: time.Second,
 	}
 	short = plan{
 		AgentRounds: 5, Starts: 60, Messages: 8_000, LoadRounds: 1, PatternRounds: 1, Publications: 10, ManyRounds: 3,
 		Hosts: 100_000, Said: 202_026, Repeated: 40_000, CurveRounds: 3, Connections: 150, Requests: 8_000, views: time.Second,
 		NodeRounds: 3, Waiting: 3_000,
-		signing: 8 * time.Second, load: 2 * time.Second, pattern: time.Second, disk: time.Second / 2,
+		signing: 8 * time.Second, lasts: 2 * time.Second, pattern: time.Second, disk: time.Second / 2,
 	}
 )
 
@@ -68,6 +68,7 @@ var parts = []part{
 	{"truth", "the truth of a large site", func(s *stage, ctx context.Context, r *report) error { return into(&r.Truth, ctx, s.measureTruth) }},
 	{"curve", "CURVE", func(s *stage, ctx context.Context, r *report) error { return into(&r.Curve, ctx, s.measureCurve) }},
 	{"node", "kept promises and the outbox", func(s *stage, ctx context.Context, r *report) error { return into(&r.Node, ctx, s.measureNode) }},
+	{"signed", "signed and unsigned", func(s *stage, ctx context.Context, r *report) error { return into(&r.Signed, ctx, s.measureSigned) }},
 }
 
 // into keeps the figures of a part that was measured.

@@ -20,6 +20,7 @@ type report struct {
 	Truth    *truthFigures    `json:"truth,omitempty"`
 	Curve    *curveFigures    `json:"curve,omitempty"`
 	Node     *nodeFigures     `json:"node,omitempty"`
+	Signed   *signedFigures   `json:"signed,omitempty"`
 }
 
 func (r report) writeJSON(to io.Writer) error {
@@ -46,6 +47,7 @@ func (r report) writeText(to io.Writer) error {
 		{r.Truth != nil, func() { r.Truth.write(&b) }},
 		{r.Curve != nil, func() { r.Curve.write(&b) }},
 		{r.Node != nil, func() { r.Node.write(&b) }},
+		{r.Signed != nil, func() { r.Signed.write(&b) }},
 	} {
 		if part.measured {
 			part.write()
@@ -136,6 +138,15 @@ func clients(n int) string {
 // row is a line of a table: a name and two columns.
 func row(b *strings.Builder, name, one, two string) {
 	fmt.Fprintln(b, strings.TrimRight(fmt.Sprintf("   %-38s %-30s %s", name, one, two), " "))
+}
+
+// columns is a line of a table of many columns.
+func columns(b *strings.Builder, name string, texts ...string) {
+	line := fmt.Sprintf("   %-34s", name)
+	for _, text := range texts {
+		line += fmt.Sprintf(" %-21s", text)
+	}
+	fmt.Fprintln(b, strings.TrimRight(line, " "))
 }
 
 func (s spread) text(digits int) string {

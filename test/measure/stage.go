@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/webhuis/cfengine-messages/hostkey"
 )
 
 // stage is a node, whose key pair is the listener's too, in a temporary
@@ -19,7 +21,8 @@ type stage struct {
 	agent string // folder of cf-agent
 	node  string // the node's work directory
 
-	envelopes envelopes // once they are signed
+	envelopes envelopes        // once they are signed
+	senders   []hostkey.Digest // who signed them, in turn
 }
 
 func openStage(ctx context.Context, o options) (*stage, error) {

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"fmt"
+)
+
+// cell is one load of one listener, which begins with an empty queue.
+type cell struct {
+	serving
+	cheap
+	envelopes
+}
+
+// run gives what the load saw, once it is sure that each message was stored.
+func (s *stage) run(ctx context.Context, c cell) (r loadRun, err error) {
+	l, err := s.serve(ctx, c.serving)
+	if err != nil {
+		return r, err
+	}
+	defer l.remove()
+	c.cheap.curve = l.curve
+	r, err = s.loadCheaply(ctx, c.cheap, len(c.envelopes.frames), l.child, l.commits)
+	if err == nil {
+		err = s.allStored(ctx, l, c.envelopes, r.answers)
+	}
+	if err == nil && r.has != r.sent {
+		err = fmt.Errorf("%d of %d messages were answered", r.has, r.sent)
+	}
+	r.answers = nil
+	return r, err
+}
+
+// rounds takes cells in turn, again and again, so that what disturbs does not meet
+// one alone.
+func (s *stage) rounds(ctx context.Context, step string, n int, cells []cell) ([][]loadRun, error) {
+	runs := make([][]loadRun, len(cells))
+	for round := range n {
+		for i, c := range cells {
+			progress(step, round*len(cells)+i, n*len(cells))
+			r, err := s.run(ctx, c)
+			if err != nil {
+				return nil, fmt.Errorf("%s, %d of %d: %w", step, i+1, len(cells), err)
+			}
+			runs[i] = append(runs[i], r)
+		}
+	}
+	progress(step, 1, 1)
+	return runs, nil
+}
