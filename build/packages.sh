@@ -20,6 +20,7 @@ build  library:libsodium    libsodium-dev      libsodium-devel      libsodium-de
 build  archive:libsodium.a  libsodium-dev      libsodium-static     -
 build  archive:libstdc++.a  -                  libstdc++-static     -
 build  archive:libc.a       libc6-dev          glibc-static         glibc-devel-static
+fast   archive:libcrypto.a  libssl-dev         -                    -
 agent  agent:cf-agent       cfengine3          cfengine             cfengine
 agent  command:timeout      coreutils          coreutils            coreutils
 test   command:shellcheck   shellcheck         ShellCheck           ShellCheck
@@ -92,6 +93,9 @@ want() {
   # shellcheck disable=SC2086 # package names: one word each
   install_packages $missing
 }
+
+# wish GROUP...: as want, but what cannot be had is done without.
+wish() { (want "$@") || note "That is done without."; }
 
 install_packages() {
   case $(distribution) in

@@ -1,10 +1,7 @@
 package hostkey
 
 import (
-	"crypto"
-	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -24,6 +21,7 @@ const passphrase = "Cfengine passphrase"
 type Pair struct {
 	private *rsa.PrivateKey
 	public  *PublicKey
+	signing signing
 }
 
 // ParsePrivate reads a private key as cf-key writes it: one PEM block
@@ -105,13 +103,3 @@ func (p *Pair) Digest() Digest { return p.public.Digest() }
 // RSA returns the private key, for opening what was encrypted to this host
 // (DESIGN.md section 4). It is shared and must not be changed.
 func (p *Pair) RSA() *rsa.PrivateKey { return p.private }
-
-// SignPS256 signs as VerifyPS256 checks. It costs some forty times as much.
-func (p *Pair) SignPS256(signed []byte) ([]byte, error) {
-	hash := sha256.Sum256(signed)
-	signature, err := rsa.SignPSS(rand.Reader, p.private, crypto.SHA256, hash[:], &rsa.PSSOptions{SaltLength: saltSize})
-	if err != nil {
-		return nil, fmt.Errorf("signing with the host key: %w", err)
-	}
-	return signature, nil
-}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime/debug"
 
+	"github.com/webhuis/cfengine-messages/hostkey"
 	"github.com/webhuis/cfengine-messages/zmq"
 )
 
@@ -94,5 +95,5 @@ func moduleVersion() string {
 }
 
 func versionText() string {
-	return fmt.Sprintf("messages %s, libzmq %s", moduleVersion(), zmq.Version())
+	return fmt.Sprintf("messages %s, libzmq %s, signatures by %s", moduleVersion(), zmq.Version(), hostkey.Signer())
 }
