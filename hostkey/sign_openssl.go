@@ -52,9 +52,9 @@ type signing struct {
 	key  *C.RSA
 }
 
-func (p *Pair) signHash(hash [sha256.Size]byte) ([]byte, error) {
-	p.signing.once.Do(p.open)
-	if p.signing.key == nil {
+func (s *signing) sign(p *Pair, hash [sha256.Size]byte) ([]byte, error) {
+	s.once.Do(func() { s.open(p) })
+	if s.key == nil {
 		return nil, errors.New("OpenSSL does not take it; make another with `cf-key`")
 	}
 	var salt [saltSize]byte
@@ -62,18 +62,18 @@ func (p *Pair) signHash(hash [sha256.Size]byte) ([]byte, error) {
 	encoded := encode(hash, salt, p.public.size, p.public.key.N.BitLen()-1)
 	signature := make([]byte, len(encoded))
 	// It checks its result, so that a fault on the way does not betray the key.
-	if n := C.raise(p.signing.key, (*C.uchar)(&encoded[0]), (*C.uchar)(&signature[0])); int(n) != len(signature) {
+	if n := C.raise(s.key, (*C.uchar)(&encoded[0]), (*C.uchar)(&signature[0])); int(n) != len(signature) {
 		return nil, errors.New("OpenSSL fails")
 	}
 	runtime.KeepAlive(p)
 	return signature, nil
 }
 
-func (p *Pair) open() {
+func (s *signing) open(p *Pair) {
 	der := x509.MarshalPKCS1PrivateKey(p.private)
-	p.signing.key = C.private_key((*C.uchar)(&der[0]), C.long(len(der)))
-	if p.signing.key != nil {
-		runtime.AddCleanup(p, func(key *C.RSA) { C.RSA_free(key) }, p.signing.key)
+	s.key = C.private_key((*C.uchar)(&der[0]), C.long(len(der)))
+	if s.key != nil {
+		runtime.AddCleanup(p, func(key *C.RSA) { C.RSA_free(key) }, s.key)
 	}
 }
 
