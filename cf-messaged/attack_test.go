@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -115,6 +117,22 @@ func traitors(f forger, elsewhere string) []attack {
 	}
 }
 
+// squatters are what a trusted host says when it takes another's name: www2.example.com
+// and db1 are bound to another key.
+func squatters(f forger) []attack {
+	named := func(content string) string { return f.says(about("named", content)) }
+	return []attack{
+		{"another host's uqhost", named(`{"uqhost":"db1"}`), message.Denied},
+		{"another host's uqhost, of its fqhost", named(`{"uqhost":"www2"}`), message.Denied},
+		{"another host's fqhost", named(`{"uqhost":"www1","fqhost":"www2.example.com"}`), message.Denied},
+		{"another host's fqhost as uqhost", named(`{"uqhost":"www2.example.com"}`), message.Denied},
+		{"another host's uqhost in capitals", named(`{"uqhost":"DB1"}`), message.Denied},
+		{"another host's uqhost in escapes", named(`{"\u0075qhost":"\u0064b1"}`), message.Denied},
+		{"another host's uqhost in another domain", named(`{"uqhost":"www2","fqhost":"www2.example.net","domain":"example.net"}`), message.Denied},
+		{"another host's fqhost in pieces", named(`{"uqhost":"www2.example","domain":"com"}`), message.Denied},
+	}
+}
+
 func wide(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -129,6 +147,9 @@ func TestAttacks(t *testing.T) {
 	s := newSite(t, "listeners:", "  - {pattern: request, bind: [tcp://127.0.0.1:0]}", "feeds:",
 		"  host: {from: trusted}", "  domain: {from: [SHA="+strings.Repeat("0", 64)+"]}")
 	r := s.listen()
+	other := filepath.Join(s.dir, "other.pub")
+	must(t, os.WriteFile(other, pairOf(t, squattedKey()).Public().PEM(), 0o600))
+	s.mustCLI("keys", "approve", other, "--name", "www2.example.com", "--name", "DB1")
 	f := forger{t: t, kid: s.pair.Digest(), by: hostKey(), when: time.Now()}
 	want := map[string]int{}
 	r.send("good", `{"uqhost":"www1"}`)
@@ -145,7 +166,7 @@ func TestAttacks(t *testing.T) {
 	for _, a := range strangers(f, s.pair.Public().PEM()) {
 		try(a, false)
 	}
-	for _, a := range traitors(f, "SHA="+strings.Repeat("1", 64)) {
+	for _, a := range append(traitors(f, "SHA="+strings.Repeat("1", 64)), squatters(f)...) {
 		try(a, true)
 	}
 	if out := s.mustCLI("tail", "--json"); strings.Count(out, "\n") != 1 || !strings.Contains(out, `"good"`) {

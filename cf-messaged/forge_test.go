@@ -18,14 +18,16 @@ import (
 	"github.com/webhuis/cfengine-messages/hostkey"
 )
 
-// attackerKey is one that nobody trusts.
-var attackerKey = sync.OnceValue(func() *rsa.PrivateKey {
+// attackerKey is one that nobody trusts, squattedKey that of a host whose name is taken.
+var attackerKey, squattedKey = sync.OnceValue(newKey), sync.OnceValue(newKey)
+
+func newKey() *rsa.PrivateKey {
 	k, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		panic(err)
 	}
 	return k
-})
+}
 
 // forger makes envelopes by hand, so that they may be wrong in any way.
 type forger struct {

@@ -55,31 +55,19 @@ func keysListCommand(f *flags) *cobra.Command {
 }
 
 func printKeys(out io.Writer, all []keyLine, asJSON bool) error {
-	rows := [][]string{{"STATE", "DIGEST", "FIRST SEEN", "SOURCE"}}
+	rows := [][]string{{"STATE", "DIGEST", "FIRST SEEN", "SOURCE", "BOUND TO"}}
 	for _, l := range all {
 		if asJSON {
 			if err := writeJSON(out, l); err != nil {
 				return err
 			}
 		}
-		rows = append(rows, []string{l.State, l.Digest, l.seen(), l.Source})
+		rows = append(rows, []string{l.State, l.Digest, l.seen(), l.Source, strings.Join(l.Names, " ")})
 	}
 	if asJSON {
 		return nil
 	}
 	return table(out, rows)
-}
-
-func keysApproveCommand(f *flags) *cobra.Command {
-	return keysChangeCommand(f, (*known).approve, &cobra.Command{
-		Use:   "approve DIGEST|FILE...",
-		Short: "Trust a host whose key is pending, or lies in a file",
-		Long: `approve trusts keys by their digests, as keys list shows them and as "messages key"
-does on the host itself: compare the two. A key that never asked is named by its file.
-It takes back a revocation too.`,
-		Example: `  cf-messaged keys approve SHA=4f0c…
-  cf-messaged keys approve /tmp/www1.pub`,
-	})
 }
 
 func keysRevokeCommand(f *flags) *cobra.Command {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -25,14 +26,15 @@ var keyStates = []string{keyPending, keyTrusted, keyRevoked}
 
 // keyLine is one key as programs read it (DESIGN.md section 9).
 type keyLine struct {
-	Digest    string  `json:"digest"`
-	State     string  `json:"state"`
-	Source    string  `json:"source"`     // the key's file, or the address that it asked from
-	FirstSeen *string `json:"first_seen"` // null where it is not known
+	Digest    string   `json:"digest"`
+	State     string   `json:"state"`
+	Source    string   `json:"source"`     // the key's file, or the address that it asked from
+	FirstSeen *string  `json:"first_seen"` // null where it is not known
+	Names     []string `json:"names"`      // what it is bound to be called, none for anything
 }
 
 func newKeyLine(d hostkey.Digest, state, source string, seen time.Time) keyLine {
-	line := keyLine{Digest: string(d), State: state, Source: source}
+	line := keyLine{Digest: string(d), State: state, Source: source, Names: []string{}}
 	if !seen.IsZero() {
 		line.FirstSeen = new(timeText(seen))
 	}
@@ -50,7 +52,7 @@ func (l keyLine) seen() string {
 type known struct {
 	config  Config
 	trust   *hostkey.Trust
-	decided []hostkey.Decision
+	decided map[hostkey.Digest]hostkey.Decision
 	pending []hostkey.PendingKey
 }
 
@@ -73,8 +75,12 @@ func withKnown(f *flags, use func(*known) error) error {
 	return use(k)
 }
 
-func (k *known) read() (err error) {
-	k.decided, err = hostkey.ReadDecisions(k.config.decisions())
+func (k *known) read() error {
+	all, err := hostkey.ReadDecisions(k.config.decisions())
+	k.decided = make(map[hostkey.Digest]hostkey.Decision, len(all))
+	for _, d := range all {
+		k.decided[d.Digest] = d
+	}
 	return err
 }
 
@@ -88,8 +94,8 @@ func (k *known) lines() []keyLine {
 		}
 		all = append(all, newKeyLine(t.Key.Digest(), keyTrusted, source, t.ModTime))
 	}
-	for _, d := range k.decided {
-		if d.State == hostkey.Revoked {
+	for _, digest := range slices.Sorted(maps.Keys(k.decided)) {
+		if d := k.decided[digest]; d.State == hostkey.Revoked {
 			all = append(all, newKeyLine(d.Digest, keyRevoked, d.Source, d.FirstSeen))
 		}
 	}
@@ -97,6 +103,9 @@ func (k *known) lines() []keyLine {
 		if !k.trust.Settled(p.Digest) {
 			all = append(all, newKeyLine(p.Digest, keyPending, p.Peer, p.FirstSeen))
 		}
+	}
+	for i, l := range all {
+		all[i].Names = append(l.Names, k.decision(hostkey.Digest(l.Digest)).Names...)
 	}
 	slices.SortStableFunc(all, func(a, b keyLine) int {
 		return cmp.Or(cmp.Compare(slices.Index(keyStates, a.State), slices.Index(keyStates, b.State)), strings.Compare(a.seen(), b.seen()))
@@ -106,10 +115,8 @@ func (k *known) lines() []keyLine {
 
 // decision is what was decided about a key; its State is "" where nothing was.
 func (k *known) decision(d hostkey.Digest) hostkey.Decision {
-	for _, was := range k.decided {
-		if was.Digest == d {
-			return was
-		}
+	if was, decided := k.decided[d]; decided {
+		return was
 	}
 	return hostkey.Decision{Digest: d}
 }
@@ -166,20 +173,23 @@ func (k *known) named(text string) (hostkey.Decision, error) {
 	return found, nil
 }
 
-// approve trusts a key. One that lies in the folder needs no more than that
-// nothing else is decided: taken away from there, it is trusted no more.
+// approve trusts a key, by the names that d has. One that lies in the folder needs no
+// more than that nothing else is decided: taken away from there, it is trusted no more.
 func (k *known) approve(ctx context.Context, d hostkey.Decision) error {
 	_, trusted := k.trust.Lookup(d.Digest)
 	_, there := k.inFolder(d.Digest)
+	was := k.decision(d.Digest)
 	switch {
-	case trusted:
+	case trusted && slices.Equal(d.Names, was.Names):
 		return nil
 	case d.PublicKey == "":
 		return fmt.Errorf("%s did not ask to be trusted (see cf-messaged keys list): have the host send a message, or name the file of its public key", d.Digest)
-	case there:
-		d.State = ""
-	default:
+	case !there || was.State == hostkey.Approved:
 		d.State = hostkey.Approved
+	case len(d.Names) > 0:
+		d.State = hostkey.Bound
+	default:
+		d.State = ""
 	}
 	return k.decide(ctx, d)
 }
@@ -214,7 +224,7 @@ func (k *known) tell(out io.Writer, d hostkey.Digest, asJSON bool) error {
 		if asJSON {
 			return writeJSON(out, l)
 		}
-		_, err := fmt.Fprintf(out, "%s  %s  %s\n", l.State, l.Digest, visible(l.Source))
+		_, err := fmt.Fprintln(out, strings.TrimRight(fmt.Sprintf("%s  %s  %s  %s", l.State, l.Digest, visible(l.Source), strings.Join(l.Names, " ")), " "))
 		return err
 	}
 	return fmt.Errorf("%s is not known", d) // a key was decided about just now

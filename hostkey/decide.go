@@ -31,7 +31,7 @@ func Decide(ctx context.Context, file string, decisions ...Decision) error {
 		}
 	}
 	slices.SortFunc(all, func(a, b Decision) int { return strings.Compare(string(a.Digest), string(b.Digest)) })
-	if _, err := decidedOf(all); err != nil {
+	if _, err := decidedBy(all); err != nil {
 		return fmt.Errorf("keys: %w", err)
 	}
 	return writeState(file, all)

@@ -15,13 +15,15 @@ import (
 const (
 	Approved = "approved" // it is trusted, though it is not in the folder
 	Revoked  = "revoked"  // it is not, though it may be in the folder
+	Bound    = "bound"    // the folder says whether it is; its names are decided
 )
 
 // Decision is what an administrator said of one key (DESIGN.md section 9: keys
 // approve and revoke). It goes before what the folder says.
 type Decision struct {
 	Digest    Digest    `json:"digest"`
-	State     string    `json:"state"`                // Approved or Revoked
+	State     string    `json:"state"`                // Approved, Revoked or Bound
+	Names     []string  `json:"names,omitempty"`      // what its host may be called, see Names; none for anything
 	PublicKey string    `json:"public_key,omitempty"` // in PEM; a key may be revoked before it was ever seen
 	Source    string    `json:"source,omitempty"`     // where the key came from: a peer's address or a file
 	FirstSeen time.Time `json:"first_seen,omitzero"`
@@ -38,7 +40,7 @@ func ReadDecisions(file string) ([]Decision, error) {
 	var all []Decision
 	err := readState(file, maxDecisions, &all)
 	if err == nil {
-		_, err = decidedOf(all)
+		_, err = decidedBy(all)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the decisions about keys in %s cannot be read: %w; restore the file, or remove it and decide again", file, err)
@@ -74,31 +76,41 @@ func readState(file string, most int64, into any) error {
 	return nil
 }
 
-// decidedOf gives the key of each decision, nil for one that is revoked.
-func decidedOf(all []Decision) (map[Digest]*PublicKey, error) {
-	keys := make(map[Digest]*PublicKey, len(all))
+// decidedBy is what the decisions come to: each is whole, and no two contradict
+// each other.
+func decidedBy(all []Decision) (*decided, error) {
+	names, err := namesOf(all)
+	if err != nil {
+		return nil, err
+	}
+	is := &decided{all: all, names: names, keys: make(map[Digest]*PublicKey, len(all))}
+	seen := make(map[Digest]bool, len(all))
 	for _, d := range all {
-		if _, twice := keys[d.Digest]; twice {
+		if seen[d.Digest] {
 			return nil, fmt.Errorf("%s stands there twice", d.Digest)
 		}
+		seen[d.Digest] = true
 		key, err := d.key()
 		if err != nil {
 			return nil, err
 		}
-		keys[d.Digest] = key
+		if d.State != Bound {
+			is.keys[d.Digest] = key
+		}
 	}
-	return keys, nil
+	return is, nil
 }
 
+// key is nil for one that is revoked, or whose trust is not decided here.
 func (d Decision) key() (*PublicKey, error) {
 	if _, err := ParseDigest(string(d.Digest)); err != nil {
 		return nil, err
 	}
-	if d.State == Revoked {
+	switch {
+	case d.State == Revoked, d.State == Bound && len(d.Names) > 0:
 		return nil, nil
-	}
-	if d.State != Approved {
-		return nil, fmt.Errorf("%s is %q; expected %s or %s", d.Digest, clip(d.State), Approved, Revoked)
+	case d.State != Approved:
+		return nil, fmt.Errorf("%s is %q; expected %s, %s, or %s with names", d.Digest, clip(d.State), Approved, Revoked, Bound)
 	}
 	key, err := ParsePublic([]byte(d.PublicKey))
 	if err == nil && key.Digest() != d.Digest {

@@ -24,6 +24,7 @@ type decided struct {
 	stamp   stamp // zero where there is no file
 	all     []Decision
 	keys    map[Digest]*PublicKey // nil for one that is revoked
+	names   *Names
 	problem error
 }
 
@@ -36,12 +37,13 @@ func (t *Trust) Heed(file string) error {
 	if err != nil {
 		return err
 	}
-	keys, err := decidedOf(all)
+	is, err := decidedBy(all)
 	if err != nil {
 		return err
 	}
+	is.stamp = stamp{size: -1} // read again by the first look
 	t.decisions = &decisions{file: file}
-	t.decisions.current.Store(&decided{all: all, keys: keys, stamp: stamp{size: -1}}) // read again by the first look
+	t.decisions.current.Store(is)
 	return nil
 }
 
@@ -94,21 +96,27 @@ func (d *decisions) stamp() (stamp, error) {
 // read keeps what was where the file cannot be read. A damaged file is looked at
 // again when it changes, one that is out of reach by the next look.
 func (d *decisions) read(was *decided, s stamp, err error) *decided {
-	next := &decided{stamp: s}
+	var all []Decision
 	if err == nil {
-		next.all, err = ReadDecisions(d.file)
+		all, err = ReadDecisions(d.file)
 	}
 	if err == nil {
-		next.keys, err = decidedOf(next.all)
-	}
-	if err == nil {
-		return next
+		var next *decided
+		if next, err = decidedBy(all); err == nil {
+			next.stamp = s
+			return next
+		}
 	}
 	if exhausted(err) {
 		s = stamp{size: -1}
 	}
-	return &decided{stamp: s, all: was.all, keys: was.keys, problem: fmt.Errorf("what was decided before holds: %w", err)}
+	stays := *was
+	stays.stamp, stays.problem = s, fmt.Errorf("what was decided before holds: %w", err)
+	return &stays
 }
+
+// Names are the names that keys are bound to now.
+func (t *Trust) Names() *Names { return t.decisions.look().names }
 
 // Settled tells whether a key needs no approval any more: it is trusted, or
 // revoked.

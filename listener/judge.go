@@ -47,15 +47,18 @@ func (l *Listener) judge(in Incoming) (opened message.Opened, err error) {
 	if err = l.charge(in, opened, err); err != nil {
 		return opened, err
 	}
-	if err = may(in, rules, opened); err != nil {
+	if err = l.may(in, rules, opened); err != nil {
 		l.repay(in, opened) // what is refused can be said again by whoever heard it
 	}
 	return opened, err
 }
 
 // may decides whether what was opened may be said here.
-func may(in Incoming, rules *Rules, opened message.Opened) error {
+func (l *Listener) may(in Incoming, rules *Rules, opened message.Opened) error {
 	schema, err := admit(rules, opened)
+	if err == nil {
+		err = mayBeCalled(l.trust.Names(), schema, opened)
+	}
 	if err != nil {
 		return err
 	}
