@@ -92,6 +92,9 @@ func (e *entry) load() (*Schema, error) {
 			return
 		}
 		e.schema, e.err = load(e.place.file(e.path()), e.id, e.version.text, document)
+		if e.err == nil {
+			e.schema.builtin = e.place.files == builtin
+		}
 	})
 	return e.schema, e.err
 }

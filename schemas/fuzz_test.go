@@ -30,8 +30,19 @@ func FuzzValidate(f *testing.F) {
 				t.Fatalf("%s: not a refusal: %v", s.ID, err)
 			}
 			checkHarmless(t, err)
+			checkPlan(t, s, content)
 		}
 	})
+}
+
+// checkPlan: what the plan accepts, the validator accepts.
+func checkPlan(t *testing.T, s *Schema, content []byte) {
+	if s.Compile() != nil || !s.accepts(content) {
+		return
+	}
+	if err := s.ask(content); err != nil {
+		t.Fatalf("%s\nthe plan of %s accepts\n%s\nand the validator says: %v", content, s.ID, s.Document, err)
+	}
 }
 
 // FuzzDocument: no file of a site brings a program down.
@@ -42,6 +53,7 @@ func FuzzDocument(f *testing.F) {
 	f.Fuzz(func(t *testing.T, document, content []byte) {
 		if s, err := load("a/1.0.json", "a", "1.0", document); err == nil {
 			_ = s.Validate(content)
+			checkPlan(t, s, content)
 		}
 	})
 }

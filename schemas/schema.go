@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v5"
+
+	"github.com/webhuis/cfengine-messages/plan"
 )
 
 // urn is what the $id of every schema begins with (DESIGN.md section 8).
@@ -34,7 +36,10 @@ type Schema struct {
 	Document           []byte   // the file's exact bytes
 	File               string   // where it was read; "built-in:<id>/<version>.json" for those of this project
 
-	doc      map[string]any // Document decoded, for the words of a refusal
+	doc      map[string]any // Document decoded, for the plan and for the words of a refusal
+	builtin  bool           // of this project, whose tests compile it
+	planned  sync.Once
+	plan     *plan.Plan
 	once     sync.Once
 	compiled *jsonschema.Schema
 	err      error

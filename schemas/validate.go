@@ -27,9 +27,20 @@ const (
 // Content that comes from outside must have passed the strict guard of package
 // message: a repeated key is not seen here, the last one counts.
 func (s *Schema) Validate(content []byte) error {
+	if s.builtin && s.accepts(content) {
+		return nil
+	}
 	if err := s.Compile(); err != nil {
 		return err
 	}
+	if !s.builtin && s.accepts(content) {
+		return nil
+	}
+	return s.ask(content)
+}
+
+// ask lets v5 decide.
+func (s *Schema) ask(content []byte) error {
 	v, err := decode(content)
 	if err != nil {
 		return s.refuse(Problem{Expected: "expected one JSON value: " + clean(err.Error(), maxText)})
