@@ -46,6 +46,7 @@ func listens(c *cobra.Command, f *flags) *cobra.Command {
 // run is the whole life of a listener. SIGHUP is caught before anything is open
 // and never given back: it must not be what ends the process, up to its end.
 func run(ctx context.Context, f flags, log *slog.Logger) error {
+	defer allowGarbage()()
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	config, err := f.load()
