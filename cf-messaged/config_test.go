@@ -161,6 +161,9 @@ func TestConfig(t *testing.T) {
 		{sockets + "limits: {disk_free: 1023KiB}\n", `limits.disk_free: expected a size from 1MiB on, such as 64MiB or 1GiB, or off, found "1023KiB"`},
 		{sockets + "limits: {disk_free: 9000000000GiB}\n", "limits.disk_free"},
 		{sockets + "limits: {disk_free: 10%}\n", "limits.disk_free"},
+		{sockets + "limits: {dead_letters: 36h}\n", ""},
+		{sockets + "limits: {dead_letters: off}\n", `limits.dead_letters: expected an age such as 90d or 36h, found "off"`},
+		{sockets + "limits: {dead_letters: 0s}\n", "limits.dead_letters"},
 		{sockets + "limits: 1MiB\n", "[2:9] string was used where mapping is expected"},
 		{sockets + "limits: {size: 1MiB}\n", `[2:10] unknown field "size"`},
 
@@ -266,7 +269,7 @@ func TestEmbedded(t *testing.T) {
 	if byDefault, err := none.limits(); err != nil || said != byDefault {
 		t.Errorf("it says %+v, the default is %+v, %v", said, byDefault, err)
 	}
-	if written.Limits.PerSender != none.Limits.PerSender || written.Limits.PerAddress != none.Limits.PerAddress || written.Limits.DiskFree != "" {
+	if written.Limits.PerSender != none.Limits.PerSender || written.Limits.PerAddress != none.Limits.PerAddress || written.Limits.DeadLetters != none.Limits.DeadLetters || written.Limits.DiskFree != "" {
 		t.Errorf("it says %+v, the defaults are %+v", written.Limits, none.Limits)
 	}
 }

@@ -61,6 +61,7 @@ func (c *Config) keptSchemas() []string { return slices.Sorted(maps.Keys(c.kept(
 type keeper struct {
 	state    string
 	rules    map[string]time.Duration
+	pause    time.Duration // between two passes
 	queue    *queue.Queue
 	truth    *truth.Truth
 	handlers *handlers
@@ -73,7 +74,8 @@ type keeper struct {
 // startKeeper takes what to keep from c, and all else from what runs.
 func (s *service) startKeeper(c Config) *keeper {
 	ctx, cancel := context.WithCancel(context.Background())
-	k := &keeper{state: s.config.State, rules: c.kept(), queue: s.queue, truth: s.truth, handlers: s.handlers, log: s.log,
+	age, _ := s.config.deadLetterAge() // check has seen it
+	k := &keeper{state: s.config.State, rules: c.kept(), pause: every(c.kept(), age), queue: s.queue, truth: s.truth, handlers: s.handlers, log: s.log,
 		cancel: cancel, ended: make(chan struct{})}
 	go k.run(ctx)
 	return k
@@ -88,13 +90,11 @@ func (k *keeper) close() {
 	<-k.ended
 }
 
-// run makes a pass over all schemas again and again.
+// run makes a pass over all schemas again and again; also where feeds keep all, for
+// dead letters are never kept for ever.
 func (k *keeper) run(ctx context.Context) {
 	defer close(k.ended)
-	if len(k.rules) == 0 {
-		return
-	}
-	tick := time.NewTicker(every(k.rules))
+	tick := time.NewTicker(k.pause)
 	defer tick.Stop()
 	for failed := false; ; {
 		select {
@@ -110,10 +110,10 @@ func (k *keeper) run(ctx context.Context) {
 	}
 }
 
-// every is how often a pass is made: by the shortest keep, so that nothing stays
-// much longer than it says, and each hour at least.
-func every(rules map[string]time.Duration) time.Duration {
-	shortest := 20 * time.Hour
+// every is how often a pass is made: by the shortest keep, or how long dead letters
+// are, so that nothing stays much longer than it says, and each hour at least.
+func every(rules map[string]time.Duration, deadLetters time.Duration) time.Duration {
+	shortest := min(20*time.Hour, deadLetters)
 	for _, age := range rules {
 		shortest = min(shortest, age)
 	}
@@ -125,7 +125,8 @@ func (k *keeper) pass(ctx context.Context) error {
 	for _, schema := range slices.Sorted(maps.Keys(k.rules)) {
 		problems = append(problems, k.prune(ctx, schema))
 	}
-	// Ids that left are forgotten in the end, also where nothing more leaves.
+	// Ids that left are forgotten in the end, also where nothing more leaves, and dead
+	// letters grow old.
 	return errors.Join(append(problems, k.queue.Prune(ctx, queue.Pruning{}))...)
 }
 

@@ -33,6 +33,19 @@ func kept(age string, more ...string) []string {
 		"feeds:", "  host:", "    from: trusted", "    keep: " + age}, more...)
 }
 
+// Dead letters are never kept for ever, also where feeds keep everything.
+func TestDeadLettersGrowOld(t *testing.T) {
+	r := newSite(t, append(loopback, "limits: {dead_letters: 2s}")...).listen()
+	began := time.Now()
+	if got := r.send("m1", `{"uqhost":7}`); got.Code != message.InvalidContent {
+		t.Fatalf("%+v", got)
+	}
+	await(t, "no dead letter", func() bool { return r.mustCLI("dead", "list", "--json") == "" })
+	if age := time.Since(began); age < 2*time.Second {
+		t.Errorf("it left after %s", age)
+	}
+}
+
 // What is no longer true leaves, is known all the same, and whoever asks for it
 // hears so; what is true stays, however old.
 func TestKeep(t *testing.T) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -44,16 +43,13 @@ func TestKeysBound(t *testing.T) {
 	}
 
 	digest := string(www1.Digest())
-	out := s.mustCLI("keys", "approve", digest, "--name", "WWW1.example.com")
+	out, told, err := s.cliTold("keys", "approve", digest, "--name", "WWW1.example.com")
+	must(t, err)
 	if !strings.Contains(out, "trusted  "+digest) || !strings.Contains(out, " www1.example.com\n") {
 		t.Error(out)
 	}
-	config, err := loadConfig(flags{config: s.config})
-	must(t, err)
-	var told bytes.Buffer
-	must(t, tellClaims(t.Context(), &told, config, hostkey.Decision{Digest: www1.Digest(), Names: []string{"www1.example.com"}}))
-	if text := told.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, string(other.Digest())+" said before that it is www1.example.com") {
-		t.Errorf("told of who was called so before: %q", text)
+	if strings.Count(told, "\n") != 1 || !strings.Contains(told, string(other.Digest())+" said before that it is www1.example.com") {
+		t.Errorf("told of who was called so before: %q", told)
 	}
 	if l := keysOf(t, s.mustCLI("keys", "list", "--json"))[digest]; fmt.Sprint(l.Names) != "[www1.example.com]" || l.State != "trusted" {
 		t.Errorf("%+v", l)

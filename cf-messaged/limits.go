@@ -16,12 +16,13 @@ import (
 
 // Limits bound what a message may cost, as written.
 type Limits struct {
-	Message    Size   `yaml:"message"` // of a container
-	Depth      string `yaml:"depth"`   // levels of nested JSON
-	Skew       string `yaml:"clock_skew"`
-	PerSender  Rate   `yaml:"per_sender"`
-	PerAddress Rate   `yaml:"per_address"`
-	DiskFree   Size   `yaml:"disk_free"` // see Config.diskFree where left out
+	Message     Size   `yaml:"message"` // of a container
+	Depth       string `yaml:"depth"`   // levels of nested JSON
+	Skew        string `yaml:"clock_skew"`
+	PerSender   Rate   `yaml:"per_sender"`
+	PerAddress  Rate   `yaml:"per_address"`
+	DiskFree    Size   `yaml:"disk_free"`    // see Config.diskFree where left out
+	DeadLetters string `yaml:"dead_letters"` // how long they are kept
 }
 
 // Size is a number of bytes as written: 1048576, 1024KiB or 1MiB.
@@ -60,6 +61,7 @@ func (l *Limits) complete() {
 	l.Skew = first(l.Skew, message.DefaultSkew.String())
 	l.PerSender = first(l.PerSender, defaultRate)
 	l.PerAddress = first(l.PerAddress, defaultRate)
+	l.DeadLetters = first(l.DeadLetters, "90d")
 }
 
 // checkLimits tells all that is wrong with them.
@@ -68,7 +70,17 @@ func (c *Config) checkLimits() error {
 	_, skew := c.clockSkew()
 	_, rates := c.Limits.rates()
 	_, free := c.Limits.free()
-	return errors.Join(size, skew, rates, free)
+	_, dead := c.deadLetterAge()
+	return errors.Join(size, skew, rates, free, dead)
+}
+
+// deadLetterAge is how long what was refused is kept.
+func (c *Config) deadLetterAge() (time.Duration, error) {
+	age, ok := parseAge(c.Limits.DeadLetters)
+	if !ok || age < time.Second {
+		return 0, fmt.Errorf("limits.dead_letters: expected an age such as 90d or 36h, found %q", c.Limits.DeadLetters)
+	}
+	return age, nil
 }
 
 // clockSkew is how far a sender's clock may be ahead of this host's. Beyond an

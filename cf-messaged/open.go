@@ -82,7 +82,9 @@ func (s *service) openKeys() (err error) {
 // openState opens what lies in the state folder, and those who work on it.
 func (s *service) openState(w *written) (err error) {
 	// However large a message may be, some find room.
-	if s.queue, err = queue.Open(s.config.State, queue.Options{WaitingBytes: max(64<<20, 4*cutOff(w.limits.Size))}); err != nil {
+	age, _ := s.config.deadLetterAge() // check has seen it
+	options := queue.Options{WaitingBytes: max(64<<20, 4*cutOff(w.limits.Size)), DeadLetterAge: age}
+	if s.queue, err = queue.Open(s.config.State, options); err != nil {
 		return err
 	}
 	s.pending = hostkey.OpenPending(s.config.pendingKeys(), s.trust.Settled, func(err error) { s.log.Error("pending keys", "error", err) })

@@ -58,6 +58,23 @@ func (w *writer) dropOldest() error {
 		}
 		dropped += excess
 	}
+	return w.countDropped(dropped)
+}
+
+// dropAged removes the dead letters that are too old, and counts them.
+func (w *writer) dropAged(now time.Time) error {
+	result, err := w.outlive.Exec(now.Add(-w.options.DeadLetterAge).UnixMicro())
+	if err != nil {
+		return fmt.Errorf("dropping old dead letters: %w", err)
+	}
+	dropped, err := result.RowsAffected()
+	if err != nil {
+		return err
+	}
+	return w.countDropped(dropped)
+}
+
+func (w *writer) countDropped(dropped int64) error {
 	if dropped == 0 {
 		return nil
 	}

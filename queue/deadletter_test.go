@@ -120,6 +120,34 @@ func TestDeadLettersAreBoundedWithinABatch(t *testing.T) {
 	}
 }
 
+// Those that are too old go too, and are counted, whether or not others come.
+func TestDeadLettersGrowOld(t *testing.T) {
+	folder, now := t.TempDir(), noon
+	q := mustOpen(t, folder, Options{DeadLetterAge: 24 * time.Hour, Now: func() time.Time { return now }})
+	for range 3 {
+		bury(t, q, DeadLetter{Frame: []byte("1234")})
+		now = now.Add(12 * time.Hour)
+	}
+	r := mustRead(t, folder)
+	for _, c := range []struct {
+		after time.Duration
+		want  Counts
+	}{
+		{-12 * time.Hour, Counts{DeadLetters: 3, DeadLetterBytes: 12}},
+		{0, Counts{DeadLetters: 2, DeadLetterBytes: 8, Dropped: 1}},
+		{12 * time.Hour, Counts{DeadLetters: 1, DeadLetterBytes: 4, Dropped: 2}},
+		{24 * time.Hour, Counts{Dropped: 3}},
+	} {
+		now = noon.Add(36*time.Hour + c.after)
+		if err := q.Prune(t.Context(), Pruning{}); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := r.Counts(t.Context()); err != nil || got != c.want {
+			t.Errorf("at %s: got %+v, %v, want %+v", now, got, err, c.want)
+		}
+	}
+}
+
 // An operator purges while the listener writes; ids are not given again.
 func TestPurgeDeadLetters(t *testing.T) {
 	folder := t.TempDir()

@@ -36,8 +36,8 @@ type pruning struct {
 // Prune removes messages in a transaction of its own, after the answers to what was
 // put before, and returns when that is on disk. Their ids are remembered for as
 // long as they could come again (DuplicateWindow), and those that cannot any more
-// are forgotten, up to MaxPruning of them; so a Pruning without positions is good for
-// something too. One at a time: others wait.
+// are forgotten, up to MaxPruning of them, and so are dead letters that are too old; so a
+// Pruning without positions is good for something too. One at a time: others wait.
 func (q *Queue) Prune(ctx context.Context, p Pruning) error {
 	if len(p.Positions) > MaxPruning {
 		return fmt.Errorf("queue: pruning %d messages at once, %d are the most", len(p.Positions), MaxPruning)
@@ -101,8 +101,10 @@ func (w *writer) prune(p Pruning, now time.Time) error {
 			return fmt.Errorf("noting what was counted of %s: %w", c.Sender, err)
 		}
 	}
-	_, err := w.forget.Exec(oldest, MaxPruning)
-	return err
+	if _, err := w.forget.Exec(oldest, MaxPruning); err != nil {
+		return err
+	}
+	return w.dropAged(now)
 }
 
 // letGo removes a message if it is there.

@@ -59,6 +59,9 @@ type Options struct {
 	WaitingBytes    int64 // bytes of their frames at most; 64 MiB
 	DeadLetters     int64 // dead letters kept at most, the oldest go first; 10000
 	DeadLetterBytes int64 // bytes of their frames and reasons at most; 256 MiB
+	// How long a dead letter is kept, by the time it was received; 90 days. Each Prune
+	// lets go of what is older.
+	DeadLetterAge time.Duration
 
 	Now func() time.Time // time.Now
 }
@@ -69,13 +72,14 @@ func (o Options) withDefaults() Options {
 	o.WaitingBytes = orDefault(o.WaitingBytes, 64<<20)
 	o.DeadLetters = orDefault(o.DeadLetters, 10000)
 	o.DeadLetterBytes = orDefault(o.DeadLetterBytes, 256<<20)
+	o.DeadLetterAge = orDefault(o.DeadLetterAge, 90*24*time.Hour)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	return o
 }
 
-func orDefault[N int | int64](n, otherwise N) N {
+func orDefault[N int | int64 | time.Duration](n, otherwise N) N {
 	if n <= 0 {
 		return otherwise
 	}
