@@ -100,7 +100,7 @@ func TestFastRequests(t *testing.T) {
 
 // Each address of a name has its share of the time; what went wrong with each is told.
 func TestEachAddressIsTried(t *testing.T) {
-	r := mustBind(t, ServerOptions{Binds: []string{"tcp://127.0.0.1:0"}})
+	r := mustBind(t, ServerOptions{Binds: []string{freePort(t)}})
 	mustServe(t, r, echo)
 	e, _ := ParseEndpoint(r.Endpoints()[0])
 	name := fmt.Sprintf("tcp://hub:%d", e.Port)
@@ -119,13 +119,16 @@ func TestEachAddressIsTried(t *testing.T) {
 }
 
 func TestSilentFirstAddress(t *testing.T) {
-	r := mustBind(t, ServerOptions{Binds: []string{"tcp://127.0.0.1:0"}})
+	r := mustBind(t, ServerOptions{Binds: []string{freePort(t)}})
 	mustServe(t, r, echo)
 	e, _ := ParseEndpoint(r.Endpoints()[0])
 	blackHole(t, fmt.Sprintf("127.0.0.2:%d", e.Port))
-	c := newClient(t, ClientOptions{Timeout: time.Second})
-	c.lookup = addresses("127.0.0.2", "127.0.0.1")
-	ask(t, c, fmt.Sprintf("tcp://hub:%d", e.Port), "the second address answers")
+	inTime(t, time.Second, func(limit time.Duration) error {
+		c := newClient(t, ClientOptions{Timeout: limit})
+		c.lookup = addresses("127.0.0.2", "127.0.0.1")
+		_, err := c.Request(t.Context(), fmt.Sprintf("tcp://hub:%d", e.Port), []byte("the second address answers"))
+		return err
+	})
 }
 
 func addresses(texts ...string) resolver {
@@ -159,7 +162,7 @@ func TestCloseEndsRequests(t *testing.T) {
 	r := mustBind(t, ServerOptions{})
 	asked := make(chan Request, 1)
 	mustServe(t, r, func(q Request) { asked <- q })
-	c := NewClient(ClientOptions{})
+	c := NewClient(ClientOptions{Timeout: ample})
 	failed := make(chan error, 1)
 	go func() {
 		_, err := c.Request(context.Background(), r.Endpoints()[0], []byte("x"))
@@ -170,7 +173,7 @@ func TestCloseEndsRequests(t *testing.T) {
 	if err := errors.Join(c.Close(), c.Close()); err != nil {
 		t.Errorf("Close: %v", err)
 	}
-	if took := time.Since(start); took > 500*time.Millisecond {
+	if took := time.Since(start); took > ample/2 {
 		t.Errorf("Close took %v", took)
 	}
 	if err := <-failed; kindOf(err) != Closed {
@@ -181,16 +184,26 @@ func TestCloseEndsRequests(t *testing.T) {
 
 func TestCancelEndsRequest(t *testing.T) {
 	r := mustBind(t, ServerOptions{})
-	ctx, cancel := context.WithCancel(t.Context())
-	mustServe(t, r, func(q Request) { q.Drop(); cancel() })
-	start := time.Now()
-	_, err := newClient(t, ClientOptions{}).Request(ctx, r.Endpoints()[0], []byte("x"))
-	if kindOf(err) != Canceled || !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
-	}
-	if took := time.Since(start); took > 500*time.Millisecond {
-		t.Errorf("took %v", took)
-	}
+	came := make(chan bool)
+	mustServe(t, r, func(q Request) { q.Drop(); came <- true })
+	inTime(t, 500*time.Millisecond, func(limit time.Duration) error {
+		ctx, cancel := context.WithCancel(t.Context())
+		failed := make(chan error)
+		go func() {
+			_, err := newClient(t, ClientOptions{}).Request(ctx, r.Endpoints()[0], []byte("x"))
+			failed <- err
+		}()
+		<-came
+		start := time.Now()
+		cancel()
+		if err := <-failed; kindOf(err) != Canceled || !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+		if took := time.Since(start); took > limit {
+			return fmt.Errorf("took %v", took)
+		}
+		return nil
+	})
 }
 
 // A turn among too many requests is waited for no longer than the deadline.

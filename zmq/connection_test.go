@@ -24,7 +24,7 @@ c.term()
 		t.Fatal(err)
 	}
 	defer terminate(zctx)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), ample)
 	defer cancel()
 	c, err := dial(ctx, zctx, zmq4.DEALER, "tcp://127.0.0.1:"+p.line(), ClientOptions{MaxAnswer: 1000}, new(stage))
 	if err != nil {

@@ -19,8 +19,10 @@ s.curve_publickey, s.curve_secretkey = public, secret
 s.curve_serverkey = a[1].encode()
 s.connect(a[2])
 say(public.decode())
-if a[0] == 'PUB': time.sleep(0.5)
-s.send_multipart([b'topic', b'hello'] if a[0] == 'PUB' else [b'hello'])
+while a[0] == 'PUB': # it does not know when it is heard
+    s.send_multipart([b'topic', b'hello'])
+    time.sleep(0.02)
+s.send(b'hello')
 if a[0] in ('REQ', 'PAIR'): say(s.recv().decode())
 s.close(); c.term()
 `, kind, server.public, r.Endpoints()[0])

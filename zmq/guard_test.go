@@ -2,6 +2,7 @@ package zmq
 
 import (
 	"bytes"
+	"io"
 	"maps"
 	"net"
 	"slices"
@@ -52,7 +53,7 @@ func endlessMessages(t *testing.T, frame []byte) {
 	endpoint := r.Endpoints()[0]
 	good := dialRaw(t, endpoint).handshake()
 	speak := func() {
-		good.SetDeadline(time.Now().Add(5 * time.Second))
+		good.SetDeadline(time.Now().Add(ample))
 		good.Write(message("", "hello"))
 		good.frame()
 		if _, body := good.frame(); string(body) != "hello" {
@@ -65,7 +66,7 @@ func endlessMessages(t *testing.T, frame []byte) {
 		var bad sync.WaitGroup
 		for range 4 {
 			p := dialRaw(t, endpoint).handshake()
-			p.SetDeadline(time.Now().Add(30 * time.Second))
+			p.SetDeadline(time.Now().Add(ample))
 			bad.Go(func() { endless(p, frame) })
 		}
 		cut := make(chan struct{})
@@ -121,7 +122,7 @@ func TestGuardLeavesOthersAlone(t *testing.T) {
 	send := func(n int) {
 		t.Helper()
 		client.Write(make([]byte, n))
-		if _, err := server.Read(make([]byte, n)); err != nil {
+		if _, err := io.ReadFull(server, make([]byte, n)); err != nil {
 			t.Fatal("cut off:", err)
 		}
 	}
@@ -158,7 +159,7 @@ func TestGuardLeavesOthersAlone(t *testing.T) {
 	send(1)
 	send(8 << 10)
 	g.look()
-	client.SetDeadline(time.Now().Add(5 * time.Second))
+	client.SetDeadline(time.Now().Add(ample))
 	if _, err := client.Read(make([]byte, 1)); err == nil || strings.Contains(err.Error(), "timeout") {
 		t.Error("an unfinished message is left alone:", err)
 	}
@@ -185,7 +186,7 @@ func TestGuardHears(t *testing.T) {
 				defer r.guard.mu.Unlock()
 				return slices.Collect(maps.Keys(r.guard.from))
 			}
-			for end := time.Now().Add(5 * time.Second); len(heard()) == 0 && time.Now().Before(end); {
+			for end := time.Now().Add(ample); len(heard()) == 0 && time.Now().Before(end); {
 				time.Sleep(time.Millisecond)
 			}
 			known := streams(r.guard.ports)

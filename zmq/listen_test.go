@@ -124,11 +124,14 @@ func TestOwnBothEnds(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	if err := c.Publish(ctx, sub.Endpoints()[0], "network", nil); kindOf(err) != NoSubscriber {
-		t.Errorf("a topic without subscription: %v", err)
-	}
+	inTime(t, 100*time.Millisecond, func(limit time.Duration) error {
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		defer cancel()
+		if err := c.Publish(ctx, sub.Endpoints()[0], "network", nil); kindOf(err) != NoSubscriber {
+			return fmt.Errorf("a topic without subscription: %v", err)
+		}
+		return nil
+	})
 }
 
 // One client sends on, whatever listeners come and go (a listener's own forward does so for months).
@@ -177,21 +180,26 @@ s.close(); c.term(); say("gone")`, r.Endpoints()[0])
 	if got := p.line(); got != "b'hello'" {
 		t.Errorf("got %s", got)
 	}
-	c := newClient(t, ClientOptions{Timeout: 200 * time.Millisecond})
-	_, err := c.Pair(t.Context(), r.Endpoints()[0], []byte("x"), is0("x"))
-	if kindOf(err) != Timeout {
-		t.Errorf("the second one got %v", err)
-	}
+	c := newClient(t, ClientOptions{})
+	inTime(t, 200*time.Millisecond, func(limit time.Duration) error {
+		if err := pairWithin(t, c, r.Endpoints()[0], limit); kindOf(err) != Timeout {
+			return fmt.Errorf("the second one got %v", err)
+		}
+		return nil
+	})
 	fmt.Fprintln(p.stdin)
 	p.line()
-	for range 10 {
-		if _, err = c.Pair(t.Context(), r.Endpoints()[0], []byte("x"), is0("x")); err == nil {
-			break
-		}
-	}
-	if err != nil {
-		t.Errorf("the first has gone: %v", err)
-	}
+	inTime(t, 200*time.Millisecond, func(limit time.Duration) error { // the first has gone
+		return pairWithin(t, c, r.Endpoints()[0], limit)
+	})
+}
+
+// pairWithin asks for x, which an echo answers.
+func pairWithin(t testing.TB, c *Client, endpoint string, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	_, err := c.Pair(ctx, endpoint, []byte("x"), func(answer []byte) bool { return strings.EqualFold(string(answer), "x") })
+	return err
 }
 
 // Peers of a Server that reads no more are held up and lose nothing.
@@ -199,8 +207,13 @@ func TestPushBackpressure(t *testing.T) {
 	r := mustBind(t, ServerOptions{Pattern: "push", Outstanding: 5})
 	open := make(chan Request, 10)
 	mustServe(t, r, func(q Request) { open <- q })
-	c := newClient(t, ClientOptions{Timeout: 200 * time.Millisecond})
-	sent := untilStuck(t, func(payload []byte) error { return c.Push(t.Context(), []string{r.Endpoints()[0]}, payload) })
+	c := newClient(t, ClientOptions{})
+	sent := untilStuck(t, func(ctx context.Context, payload []byte) error {
+		return c.Push(ctx, []string{r.Endpoints()[0]}, payload)
+	})
+	for end := time.Now().Add(ample); len(open) < 5 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
 	if len(open) != 5 {
 		t.Errorf("%d are open", len(open))
 	}
@@ -248,7 +261,7 @@ func TestListenErrors(t *testing.T) {
 
 // Of several addresses the one that answers is taken, and kept while it does.
 func TestPickAddress(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", strings.TrimPrefix(freePort(t), "tcp://"))
 	if err != nil {
 		t.Fatal(err)
 	}

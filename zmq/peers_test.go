@@ -157,14 +157,17 @@ say(s.bind_to_random_port("tcp://127.0.0.1"))
 while True: s.send(s.recv())`)
 	endpoint := "tcp://127.0.0.1:" + p.line()
 	c := newClient(t, ClientOptions{})
-	ask(t, c, endpoint, "one")
-	p.stop()
-	refused(t, c, endpoint, Timeout, 200*time.Millisecond)
-	to, _ := ParseEndpoint(endpoint)
-	if link, _ := c.requestsTo(to); link.connection != nil {
-		t.Error("the connection that holds a request given up is kept")
-	}
-	p.goOn()
+	inTime(t, 200*time.Millisecond, func(limit time.Duration) error {
+		ask(t, c, endpoint, "one")
+		p.stop()
+		defer p.goOn()
+		_, _, err := refusal(t, c, endpoint, Timeout, limit)
+		to, _ := ParseEndpoint(endpoint)
+		if link, _ := c.requestsTo(to); err == nil && link.connection != nil {
+			t.Error("the connection that holds a request given up is kept")
+		}
+		return err
+	})
 	if got := ask(t, c, endpoint, "three"); got != "three" {
 		t.Errorf("got %q", got)
 	}
@@ -178,13 +181,17 @@ say(s.bind_to_random_port("tcp://127.0.0.1"))
 while True: s.send(s.recv())`)
 	endpoint := "tcp://127.0.0.1:" + p.line()
 	c := newClient(t, ClientOptions{MaxMessage: 64 << 20})
-	ask(t, c, endpoint, "one")
-	p.stop()
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	if _, err := c.Request(ctx, endpoint, make([]byte, 64<<20)); kindOf(err) != Timeout {
-		t.Errorf("got %v", err)
-	}
+	inTime(t, 200*time.Millisecond, func(limit time.Duration) error {
+		p.goOn()
+		ask(t, c, endpoint, "one")
+		p.stop()
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		defer cancel()
+		if _, err := c.Request(ctx, endpoint, make([]byte, 64<<20)); kindOf(err) != Timeout {
+			return fmt.Errorf("got %v", err)
+		}
+		return nil
+	})
 	closed := make(chan error)
 	go func() { closed <- c.Close() }()
 	select {
@@ -192,7 +199,7 @@ while True: s.send(s.recv())`)
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(2 * time.Second):
+	case <-time.After(ample):
 		t.Fatal("Close hangs")
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"testing"
 	"time"
+
+	"github.com/pebbe/zmq4"
 )
 
 // subscriber is a plain SUB that binds, subscribes to its arguments and says what it receives.
@@ -29,7 +31,7 @@ func TestOneShotPublishers(t *testing.T) {
 	p := python(t, subscriber, "tcp://127.0.0.1:*", "host")
 	endpoint := p.line()
 	for i := range 20 {
-		c := NewClient(ClientOptions{})
+		c := NewClient(ClientOptions{Timeout: ample, Linger: ample})
 		publish(t, c, endpoint, "host", fmt.Sprint(i))
 		if err := c.Close(); err != nil {
 			t.Fatal(err)
@@ -58,19 +60,21 @@ func TestNoSubscriber(t *testing.T) {
 	p := python(t, subscriber, "tcp://127.0.0.1:*", "host")
 	endpoint := p.line()
 	c := newClient(t, ClientOptions{})
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
-	failed := make(chan error)
-	go func() { failed <- c.Publish(ctx, endpoint, "alert", nil) }()
-	for range 5 {
-		publish(t, c, endpoint, "host", "others go on meanwhile")
-		p.line()
-	}
-	err := <-failed
-	told := regexp.MustCompile(`nobody subscribes to "alert" within \d+ms:`)
-	if kindOf(err) != NoSubscriber || !told.MatchString(err.Error()) {
-		t.Errorf("got %v", err)
-	}
+	told := regexp.MustCompile(`nobody subscribes to "alert" within [0-9.]+m?s:`)
+	inTime(t, 300*time.Millisecond, func(limit time.Duration) error {
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		defer cancel()
+		failed := make(chan error, 1)
+		go func() { failed <- c.Publish(ctx, endpoint, "alert", nil) }()
+		for range 5 {
+			publish(t, c, endpoint, "host", "others go on meanwhile")
+			p.line()
+		}
+		if err := <-failed; kindOf(err) != NoSubscriber || !told.MatchString(err.Error()) {
+			return fmt.Errorf("got %v", err)
+		}
+		return nil
+	})
 }
 
 // The subscription comes while the publisher waits, and ends again.
@@ -83,6 +87,7 @@ for line in sys.stdin:
     if line.strip() == "subscribe": say(*s.recv_multipart())
     else: say("done")`)
 	endpoint := "tcp://127.0.0.1:" + p.line()
+	to, _ := ParseEndpoint(endpoint)
 	c := newClient(t, ClientOptions{})
 	published := make(chan error)
 	for range 2 {
@@ -101,8 +106,24 @@ for line in sys.stdin:
 		}
 		fmt.Fprintln(p.stdin, "unsubscribe")
 		p.line()
-		time.Sleep(20 * time.Millisecond) // the way of the unsubscription to the publisher
+		untilConnection(t, c.linkTo(zmq4.XPUB, to), func(c *connection) bool { return c.readTopics() == nil && !c.subscribed("host") })
 	}
+}
+
+// untilConnection waits until a link's connection has come to a state.
+func untilConnection(t testing.TB, l *link, is func(*connection) bool) {
+	t.Helper()
+	for end := time.Now().Add(ample); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if err := l.hold(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		done := is(l.connection)
+		l.release()
+		if done {
+			return
+		}
+	}
+	t.Fatal("the connection does not come to that state")
 }
 
 // A subscriber that does not read is waited for, no longer than the deadline, and nothing is dropped.
@@ -116,9 +137,9 @@ s.poll() # it subscribes in here
 sys.stdin.readline()
 for i in range(int(sys.stdin.readline())): assert s.recv_multipart()[1][:8] == struct.pack("!Q", i), i
 say("all")`)
-	c := newClient(t, ClientOptions{Timeout: 300 * time.Millisecond})
-	sent := untilStuck(t, func(payload []byte) error {
-		return c.Publish(t.Context(), "tcp://127.0.0.1:"+p.port(), "host", payload)
+	c := newClient(t, ClientOptions{})
+	sent := untilStuck(t, func(ctx context.Context, payload []byte) error {
+		return c.Publish(ctx, "tcp://127.0.0.1:"+p.port(), "host", payload)
 	})
 	fmt.Fprintf(p.stdin, "go\n%d\n", sent)
 	if got := p.line(); got != "all" {

@@ -1,6 +1,7 @@
 package zmq
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -36,17 +37,23 @@ func push(t testing.TB, c *Client, payload string, endpoints ...string) {
 	}
 }
 
-// untilStuck sends numbered messages until the peer takes no more, and gives how many it took.
-func untilStuck(t *testing.T, send func([]byte) error) int {
+// untilStuck sends numbered messages until the peer takes no more, and gives how many it took. The first connects, and
+// may take its time.
+func untilStuck(t *testing.T, send func(context.Context, []byte) error) int {
 	t.Helper()
 	payload := make([]byte, 20_000)
+	limit := ample
 	for sent := range 10_000 {
 		binary.BigEndian.PutUint64(payload, uint64(sent))
-		if err := send(payload); kindOf(err) == Stuck {
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		err := send(ctx, payload)
+		cancel()
+		if kindOf(err) == Stuck && sent > 0 {
 			return sent
 		} else if err != nil {
 			t.Fatal(err)
 		}
+		limit = 300 * time.Millisecond
 	}
 	t.Fatal("10000 messages are taken from a peer that does not read")
 	return 0
@@ -68,15 +75,22 @@ func TestPushToOthers(t *testing.T) {
 
 func TestPushIsShared(t *testing.T) {
 	one, two := python(t, puller, "tcp://127.0.0.1:*"), python(t, puller, "tcp://127.0.0.1:*")
-	c := newClient(t, ClientOptions{})
 	endpoints := []string{one.line(), two.line()}
-	for i := range 100 {
-		push(t, c, fmt.Sprint(i), endpoints...)
-	}
-	for range 50 {
-		one.line()
-		two.line()
-	}
+	lines := heard(one, two)
+	inTime(t, time.Second, func(time.Duration) error { // the first one waits but a little for the other's connection
+		c := newClient(t, ClientOptions{})
+		for i := range 100 {
+			push(t, c, fmt.Sprint(i), endpoints...)
+		}
+		count := map[*child]int{}
+		for range 100 {
+			count[<-lines]++
+		}
+		if count[one] != 50 {
+			return fmt.Errorf("one of two got %d of 100", count[one])
+		}
+		return nil
+	})
 }
 
 // One of two is dead, in every way there is: the other gets everything, and soon.
@@ -87,25 +101,31 @@ func TestPushToTheLiving(t *testing.T) {
 		p := python(t, puller, "tcp://127.0.0.1:*")
 		alive := p.line()
 		c := newClient(t, ClientOptions{})
-		start := time.Now()
-		for i := range 100 {
-			push(t, c, fmt.Sprint(i), dead, alive)
-		}
-		if took := time.Since(start); took > 600*time.Millisecond {
-			t.Errorf("%s: took %v", name, took)
-		}
-		for i := range 100 {
-			if got := p.line(); got != fmt.Sprint(i) {
-				t.Fatalf("%s: got %q, want %d", name, got, i)
+		inTime(t, 600*time.Millisecond, func(limit time.Duration) error {
+			count := int(limit / (6 * time.Millisecond)) // more in more time: a wait for each would be seen
+			start := time.Now()
+			for i := range count {
+				push(t, c, fmt.Sprint(i), dead, alive)
 			}
-		}
+			took := time.Since(start)
+			for i := range count {
+				if got := p.line(); got != fmt.Sprint(i) {
+					t.Fatalf("%s: got %q, want %d", name, got, i)
+				}
+			}
+			if took > limit {
+				return fmt.Errorf("%s: %d took %v", name, count, took)
+			}
+			return nil
+		})
 	}
 }
 
 // The peer comes while Push waits for it; and it is killed and comes again.
 func TestPushWaitsForAPeer(t *testing.T) {
 	endpoint := freePort(t)
-	c := newClient(t, ClientOptions{Timeout: 10 * time.Second})
+	c := newClient(t, ClientOptions{})
+	to, _ := ParseEndpoint(endpoint)
 	for range 2 {
 		pushed := make(chan error)
 		go func() { pushed <- c.Push(t.Context(), []string{endpoint}, []byte("hello")) }()
@@ -120,12 +140,11 @@ func TestPushWaitsForAPeer(t *testing.T) {
 		}
 		p.cmd.Process.Kill()
 		p.cmd.Wait()
-		time.Sleep(50 * time.Millisecond) // the client's side hears of it
+		untilConnection(t, &c.pushersTo([]Endpoint{to})[0].link, func(c *connection) bool { return c.lost() != nil })
 	}
 }
 
 func TestPushFailures(t *testing.T) {
-	const limit = 400 * time.Millisecond
 	tests := []struct {
 		name     string
 		endpoint string
@@ -141,16 +160,20 @@ func TestPushFailures(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			c := newClient(t, ClientOptions{Timeout: limit})
 			endpoints := []string{test.endpoint, freePort(t)}
-			start := time.Now()
-			err := c.Push(t.Context(), endpoints, []byte("x"))
-			if took := time.Since(start); took < limit/2 || took > limit+200*time.Millisecond {
-				t.Errorf("took %v", took)
-			}
-			if kindOf(err) != test.kind {
-				t.Errorf("got %v, want the kind %s", err, test.kind)
-			}
+			var err error
+			inTime(t, 400*time.Millisecond, func(limit time.Duration) error {
+				c := newClient(t, ClientOptions{Timeout: limit})
+				start := time.Now()
+				err = c.Push(t.Context(), endpoints, []byte("x"))
+				if took := time.Since(start); took < limit/2 || took > limit*3/2 {
+					return fmt.Errorf("took %v of %v", took, limit)
+				}
+				if kindOf(err) != test.kind {
+					return fmt.Errorf("got %v, want the kind %s", err, test.kind)
+				}
+				return nil
+			})
 			for _, e := range endpoints {
 				if !strings.Contains(err.Error(), e+" ") {
 					t.Errorf("the error does not tell of %s: %v", e, err)
@@ -172,9 +195,9 @@ say(s.bind_to_random_port("tcp://127.0.0.1"))
 sys.stdin.readline()
 for i in range(int(sys.stdin.readline())): assert s.recv()[:8] == struct.pack("!Q", i), i
 say("all")`)
-	c := newClient(t, ClientOptions{Timeout: 300 * time.Millisecond})
-	sent := untilStuck(t, func(payload []byte) error {
-		return c.Push(t.Context(), []string{"tcp://127.0.0.1:" + p.port()}, payload)
+	c := newClient(t, ClientOptions{})
+	sent := untilStuck(t, func(ctx context.Context, payload []byte) error {
+		return c.Push(ctx, []string{"tcp://127.0.0.1:" + p.port()}, payload)
 	})
 	fmt.Fprintf(p.stdin, "go\n%d\n", sent)
 	if got := p.line(); got != "all" {
@@ -185,6 +208,10 @@ say("all")`)
 // Close waits for a peer that does not read as long as it was told, and says what was not handed over; where all is, it
 // is quick.
 func TestCloseHandsOver(t *testing.T) {
+	inTime(t, 300*time.Millisecond, func(limit time.Duration) error { return closeHandsOver(t, limit) })
+}
+
+func closeHandsOver(t *testing.T, limit time.Duration) error {
 	const counter = `
 s = c.socket(zmq.PULL)
 s.bind("tcp://127.0.0.1:*")
@@ -193,7 +220,7 @@ for i in range(101): s.recv()
 say("all")`
 	stuck, well := python(t, counter), python(t, counter)
 	stuckEnd, wellEnd := stuck.line(), well.line()
-	c := NewClient(ClientOptions{})
+	c := NewClient(ClientOptions{Timeout: ample})
 	push(t, c, "one", stuckEnd)
 	push(t, c, "one", wellEnd)
 	stuck.stop()
@@ -202,23 +229,24 @@ say("all")`
 		push(t, c, strings.Repeat("x", 100_000), wellEnd)
 	}
 	start := time.Now()
-	err := c.CloseWithin(300 * time.Millisecond)
-	if took := time.Since(start); took < 300*time.Millisecond || took > 700*time.Millisecond {
-		t.Errorf("Close took %v", took)
+	err := c.CloseWithin(limit)
+	if took := time.Since(start); took < limit || took > limit*7/3 {
+		return fmt.Errorf("Close took %v of %v", took, limit)
 	}
 	if err == nil || !strings.Contains(err.Error(), stuckEnd) || strings.Contains(err.Error(), wellEnd) {
-		t.Errorf("got %v", err)
+		return fmt.Errorf("got %v", err)
 	}
 	if got := well.line(); got != "all" {
 		t.Error(got)
 	}
+	return nil
 }
 
 // A process that pushes, or publishes, closes and exits has lost nothing (trap 10).
 func TestExitAfterSending(t *testing.T) {
 	if endpoints := os.Getenv("ZMQ_TEST_EXIT"); endpoints != "" {
 		to := strings.Fields(endpoints)
-		c := NewClient(ClientOptions{})
+		c := NewClient(ClientOptions{Timeout: ample, Linger: ample})
 		for i := range 1000 {
 			push(t, c, fmt.Sprint(i), to[0])
 			publish(t, c, to[1], "t", fmt.Sprint(i))

@@ -25,7 +25,7 @@ func dialRaw(t testing.TB, endpoint string) rawPeer {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(5 * time.Second))
+	c.SetDeadline(time.Now().Add(ample))
 	return rawPeer{t, c}
 }
 

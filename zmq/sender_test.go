@@ -36,16 +36,7 @@ while True: say(s.recv().decode())`
 			t.Fatal(err)
 		}
 	}
-	lines := make(chan *child)
-	for _, p := range []*child{one, two} {
-		go func() {
-			for p.lines.Scan() {
-				if p.lines.Text() != "" {
-					lines <- p
-				}
-			}
-		}()
-	}
+	lines := heard(one, two)
 	for seen := map[*child]bool{}; len(seen) < 2; { // until both are there
 		send("hello")
 		seen[<-lines] = true
@@ -62,6 +53,21 @@ while True: say(s.recv().decode())`
 	}
 }
 
+// heard gives whoever has said another line.
+func heard(children ...*child) <-chan *child {
+	lines := make(chan *child)
+	for _, p := range children {
+		go func() {
+			for p.lines.Scan() {
+				if p.lines.Text() != "" {
+					lines <- p
+				}
+			}
+		}()
+	}
+	return lines
+}
+
 func TestPublisherThatBinds(t *testing.T) {
 	s := mustSender(t, "publish", "tcp://127.0.0.1:0")
 	p := python(t, `
@@ -70,7 +76,7 @@ s.subscribe("host")
 s.connect(a[0])
 while True: say(*(f.decode() for f in s.recv_multipart()))`, s.Endpoints()[0])
 	_, got := mustReceive(t, ServerOptions{Pattern: "publish", Topics: []string{"host"}, Connects: s.Endpoints()})
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), ample)
 	defer cancel()
 	heard := make(chan string)
 	go func() { heard <- p.line() }()
@@ -138,7 +144,7 @@ func TestShortConnectionsLeaveNothing(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				c.SetDeadline(time.Now().Add(5 * time.Second))
+				c.SetDeadline(time.Now().Add(ample))
 				p := rawPeer{t, c}.handshakeAs(test.peer)
 				if test.peer == "SUB" {
 					p.Write(message("\x01host"))
@@ -152,7 +158,7 @@ func TestShortConnectionsLeaveNothing(t *testing.T) {
 		round()
 		round()
 		round()
-		for end := time.Now().Add(2 * time.Second); openFiles(t) > files && time.Now().Before(end); {
+		for end := time.Now().Add(ample); openFiles(t) > files && time.Now().Before(end); {
 			time.Sleep(10 * time.Millisecond)
 		}
 		if f := openFiles(t); f > files {
@@ -193,7 +199,7 @@ func TestSubscribed(t *testing.T) {
 			if got != want {
 				t.Errorf("told %q, want %q", got, want)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(ample):
 			t.Fatalf("not told of %q", want)
 		}
 	}

@@ -146,11 +146,11 @@ func TestReplyWakes(t *testing.T) {
 	defer close(open)
 	c := newClient(t, ClientOptions{})
 	start := time.Now()
-	for range 20 {
+	for range 100 {
 		ask(t, c, r.Endpoints()[0], "x")
 	}
-	if took := time.Since(start); took > time.Second {
-		t.Errorf("20 requests took %v", took)
+	if took := time.Since(start); took > 50*time.Second { // each waits for a second that is not woken for
+		t.Errorf("100 requests took %v", took)
 	}
 }
 
@@ -194,7 +194,7 @@ func TestReplyToNobody(t *testing.T) {
 	c := newClient(t, ClientOptions{})
 	ask(t, c, r.Endpoints()[0], "libzmq has time to notice")
 	q.Reply([]byte("too late"))
-	for end := time.Now().Add(2 * time.Second); r.Unsent() == 0 && time.Now().Before(end); {
+	for end := time.Now().Add(ample); r.Unsent() == 0 && time.Now().Before(end); {
 		ask(t, c, r.Endpoints()[0], "others are served")
 	}
 	if r.Unsent() != 1 {
@@ -212,7 +212,7 @@ func TestPeerThatDoesNotRead(t *testing.T) {
 	for range 4000 {
 		p.Write(question)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), ample)
 	defer cancel()
 	c := newClient(t, ClientOptions{})
 	for r.Unsent() == 0 && ctx.Err() == nil {
