@@ -1,16 +1,25 @@
 package plan
 
-import "regexp/syntax"
+import (
+	"math/bits"
+	"regexp/syntax"
+)
 
 // automaton is a regular expression as a table: one step for each byte, where
 // package regexp takes ten times as long. It knows ASCII alone.
 type automaton struct {
 	classes [256]uint8 // bytes that no part of the expression tells apart are of one class
-	width   int        // number of classes
-	next    []uint32   // by state and class; a state is its row's place
+	shift   int        // a row of next is 1<<shift classes wide
+	next    []uint32   // by state and class
 	matches []bool     // by state: a text that ends here matches
+	loops   []*loop    // by state
 	start   uint32
 }
+
+// loop are the bytes that leave a state as it is; nil for none. Most of most
+// texts is passed over by them, several bytes at once, for no byte has to wait
+// for what the one before it led to.
+type loop [256]bool
 
 // beyond is the class of bytes that an automaton does not know.
 const beyond = 0xff
@@ -24,15 +33,23 @@ const (
 
 // match is not ok where the text is not ASCII.
 func (a *automaton) match(text []byte) (matched, ok bool) {
-	s := a.start
-	for _, c := range text {
-		class := a.classes[c]
+	state := a.start
+	for i := 0; i < len(text); i++ {
+		if same := a.loops[state]; same != nil {
+			for i < len(text) && same[text[i]] {
+				i++
+			}
+			if i == len(text) {
+				break
+			}
+		}
+		class := a.classes[text[i]]
 		if class == beyond {
 			return false, false
 		}
-		s = a.next[s+uint32(class)]
+		state = a.next[state<<a.shift|uint32(class)]
 	}
-	return a.matches[s/uint32(a.width)], true
+	return a.matches[state], true
 }
 
 // newAutomaton gives nil for a program that it cannot stand for.
@@ -45,7 +62,7 @@ func newAutomaton(program *syntax.Prog) *automaton {
 	if len(examples) > maxClasses {
 		return nil
 	}
-	a.width = len(examples)
+	a.shift = bits.Len(uint(len(examples) - 1))
 	b := builder{automaton: a, program: program, examples: examples, known: map[string]uint32{}, seen: make([]int, len(program.Inst))}
 	if !b.build() {
 		return nil

@@ -29,22 +29,43 @@ const (
 )
 
 func (b *builder) build() bool {
-	for state := range firstState {
+	for state := range uint32(firstState) {
 		b.add(nil, state == matchedState)
 		for class := range b.examples {
-			b.next[state*b.width+class] = uint32(state * b.width)
+			b.lead(state, class, state)
 		}
 	}
 	b.start = b.state([]uint32{uint32(b.program.Start)}, syntax.EmptyBeginText)
-	for state := firstState; state < len(b.sets); state++ {
+	for state := uint32(firstState); int(state) < len(b.sets); state++ {
 		if len(b.sets) > maxStates {
 			return false
 		}
 		for class, example := range b.examples {
-			b.next[state*b.width+class] = b.state(b.after(b.sets[state], example), 0)
+			b.lead(state, class, b.state(b.after(b.sets[state], example), 0))
 		}
 	}
+	for state := range uint32(len(b.sets)) {
+		b.loops = append(b.loops, b.loop(state))
+	}
 	return true
+}
+
+func (b *builder) lead(from uint32, class int, to uint32) {
+	b.next[from<<b.shift|uint32(class)] = to
+}
+
+func (b *builder) loop(state uint32) *loop {
+	var l loop
+	some := false
+	for c, class := range b.classes {
+		if class != beyond && b.next[state<<b.shift|uint32(class)] == state {
+			l[c], some = true, true
+		}
+	}
+	if !some {
+		return nil
+	}
+	return &l
 }
 
 // after gives where the instructions lead that take a character. The match may
@@ -66,24 +87,24 @@ func (b *builder) state(pcs []uint32, here syntax.EmptyOp) uint32 {
 	atEnd := b.matched
 	b.closure(pcs, here)
 	if b.matched {
-		return uint32(matchedState * b.width)
+		return matchedState
 	}
 	if len(b.waiting) == 0 && !atEnd {
 		return hopelessState
 	}
 	key := b.key(atEnd)
-	if place, ok := b.known[key]; ok {
-		return place
+	if state, ok := b.known[key]; ok {
+		return state
 	}
-	place := uint32(len(b.next))
-	b.known[key] = place
+	state := uint32(len(b.sets))
+	b.known[key] = state
 	b.add(append([]uint32(nil), b.waiting...), atEnd)
-	return place
+	return state
 }
 
 func (b *builder) add(set []uint32, matches bool) {
 	b.sets = append(b.sets, set)
-	b.next = append(b.next, make([]uint32, b.width)...)
+	b.next = append(b.next, make([]uint32, 1<<b.shift)...)
 	b.matches = append(b.matches, matches)
 }
 
