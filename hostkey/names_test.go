@@ -89,3 +89,15 @@ func TestNamesThatDoNotHold(t *testing.T) {
 	revoked.Names = []string{"www.example.com"}
 	mustDecide(t, file, revoked, bound("rsa4096", "www.example.com"))
 }
+
+func TestParseName(t *testing.T) {
+	long := strings.Repeat("a", 253)
+	for text, want := range map[string]string{
+		"WWW1.Example.com": "www1.example.com", "_a-b.c_": "_a-b.c_", "7": "7", long: long,
+		"": "", long + "a": "", ".a": "", "a.": "", "-a": "", "a-": "", "-": "", "a b": "", "a/b": "", "é": "", "a\n": "",
+	} {
+		if got, err := hostkey.ParseName(text); got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: %q, %v", text, got, err)
+		}
+	}
+}

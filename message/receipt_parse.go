@@ -2,7 +2,6 @@ package message
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 )
 
@@ -29,8 +28,10 @@ func ParseReceipt(c Container) (Receipt, error) {
 	return receipt, nil
 }
 
-// epochForm is the schema's pattern, and nothing.
-var epochForm = regexp.MustCompile(`^[A-Za-z0-9_-]{0,64}$`)
+// validEpoch is the schema's pattern, and nothing.
+func validEpoch(s string) bool {
+	return len(s) <= 64 && only(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+}
 
 func (p *Receipt) member(r *reader, name string) error {
 	var text string
@@ -94,7 +95,7 @@ func (p Receipt) check() error {
 	if err := p.checkWants(); err != nil {
 		return err
 	}
-	if !epochForm.MatchString(p.Epoch) {
+	if !validEpoch(p.Epoch) {
 		return fmt.Errorf("epoch %.64q is none: 1 to 64 letters, digits, hyphens and underscores", p.Epoch)
 	}
 	return p.View.check()
