@@ -7,7 +7,6 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 )
 
@@ -36,22 +35,23 @@ func bootID() string {
 	return strings.TrimSpace(string(id))
 }
 
-// readLeases takes what seq.now says, where it is whole and of this boot.
-func (l *ledger) readLeases() (err error) {
-	l.now, err = os.OpenFile(filepath.Join(l.folder, "seq.now"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
-	}
+// readLeases takes what seq.now says, where it is whole and of this boot, unless
+// that is what it said before.
+func (l *ledger) readLeases() error {
 	var data [page]byte
 	n, err := l.now.ReadAt(data[:], 0)
 	if err != nil && err != io.EOF {
 		return err
 	}
+	if l.page != nil && bytes.Equal(data[:n], l.page) {
+		return nil
+	}
+	l.page = data[:n]
 	text, _, _ := bytes.Cut(data[:n], []byte("\n")) // what follows is left of a longer one
 	sum, text, _ := bytes.Cut(text, []byte(" "))
-	var found leases
-	if string(sum) == checksum(text) && json.Unmarshal(text, &found) == nil && found.Boot == l.leases.Boot {
-		l.leases = found
+	l.leases = leases{}
+	if string(sum) != checksum(text) || json.Unmarshal(text, &l.leases) != nil || l.leases.Boot != l.boot {
+		l.leases = leases{Boot: l.boot}
 	}
 	if l.leases.Counters == nil {
 		l.leases.Counters = map[string]lease{}
@@ -68,6 +68,13 @@ func (l *ledger) writeLeases() error {
 	if err != nil {
 		return err
 	}
-	_, err = l.now.WriteAt(fmt.Appendf(nil, "%s %s\n", checksum(text), text), 0)
-	return err
+	line := fmt.Appendf(nil, "%s %s\n", checksum(text), text)
+	if _, err := l.now.WriteAt(line, 0); err != nil {
+		return err
+	}
+	if len(l.page) < len(line) {
+		l.page = append(l.page, make([]byte, len(line)-len(l.page))...)
+	}
+	copy(l.page, line)
+	return nil
 }

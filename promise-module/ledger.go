@@ -30,23 +30,31 @@ type count struct {
 // is gone with a power failure; then the boot's id is another, and all numbers
 // up to End count as taken. So does what is damaged in seq.now, or does not fit
 // seq.json.
+//
+// The files stay open between two looks at them: a run takes its numbers one by
+// one, and most often nobody else came in between.
 type ledger struct {
 	folder string
-	unlock func()
-	ends   map[string]uint64
-	now    *os.File
+	boot   string
+	lock   *durable.LockFile
+	now    *os.File // seq.now
+	page   []byte   // what it said last
 	leases leases
+	ends   map[string]uint64
+	json   *os.File // seq.json, as it was when ends were read; nil where there was none
+	read   os.FileInfo
 }
 
-// openLedger locks the counters and reads them.
+// openLedger locks the counters and reads them, until close.
 func openLedger(ctx context.Context, folder, boot string) (*ledger, error) {
-	unlock, err := durable.Lock(ctx, filepath.Join(folder, "seq.lock"))
+	lock, err := durable.OpenLock(filepath.Join(folder, "seq.lock"))
 	if err != nil {
 		return nil, err
 	}
-	l := &ledger{folder: folder, unlock: unlock, leases: leases{Boot: boot}}
-	if l.ends, err = readEnds(l.file()); err == nil {
-		err = l.readLeases()
+	l := &ledger{folder: folder, boot: boot, lock: lock}
+	l.now, err = os.OpenFile(filepath.Join(folder, "seq.now"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err == nil {
+		err = l.enter(ctx)
 	}
 	if err != nil {
 		l.close()
@@ -55,13 +63,56 @@ func openLedger(ctx context.Context, folder, boot string) (*ledger, error) {
 	return l, nil
 }
 
+// enter locks the counters and reads what others may have changed.
+func (l *ledger) enter(ctx context.Context) error {
+	if err := l.lock.Hold(ctx); err != nil {
+		return err
+	}
+	if err := l.readEnds(); err != nil {
+		return err
+	}
+	return l.readLeases()
+}
+
+// stands tells whether these are the files that other agents have too.
+func (l *ledger) stands() bool { return l.lock.Stands() }
+
+// leave lets others at the counters.
+func (l *ledger) leave() error { return l.lock.Release() }
+
 func (l *ledger) file() string { return filepath.Join(l.folder, "seq.json") }
 
 func (l *ledger) close() {
-	if l.now != nil {
-		l.now.Close()
+	for _, f := range []*os.File{l.json, l.now} {
+		if f != nil {
+			f.Close()
+		}
 	}
-	l.unlock()
+	l.lock.Close()
+}
+
+// readEnds reads seq.json unless it is the one that was read. That stays open, so
+// that no other file is given its number.
+func (l *ledger) readEnds() error {
+	now, err := os.Stat(l.file())
+	if err == nil && l.json != nil && sameVersion(now, l.read) {
+		return nil
+	}
+	if l.json != nil {
+		l.json.Close()
+	}
+	if l.json, err = os.Open(l.file()); err == nil {
+		l.read, err = l.json.Stat()
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	l.ends, err = readEnds(l.file())
+	return err
+}
+
+func sameVersion(a, b os.FileInfo) bool {
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
 func readEnds(file string) (map[string]uint64, error) {
@@ -104,7 +155,7 @@ func (l *ledger) count(schema string) count {
 // mayLease tells whether there is room for a lease, and a boot to tie it to.
 func (l *ledger) mayLease(schema string) bool {
 	_, known := l.leases.Counters[schema]
-	return l.leases.Boot != "" && (known || len(l.leases.Counters) < maxLeases)
+	return l.boot != "" && (known || len(l.leases.Counters) < maxLeases)
 }
 
 // write moves counters. A kill at any point leaves each of them where it was or

@@ -27,6 +27,9 @@ type sequence struct {
 	state string // folder
 	boot  string // the id of this boot of the system; where it is unknown there are no leases
 
+	turn   chan struct{} // has room for the one who uses the ledger
+	ledger *ledger       // nil until it is used, and after a failure
+
 	mu    sync.Mutex
 	taken map[string]taken // in this run, by schema
 }
@@ -37,33 +40,76 @@ type taken struct {
 }
 
 func newSequence(state string) *sequence {
-	return &sequence{state: state, boot: bootID(), taken: map[string]taken{}}
+	return &sequence{state: state, boot: bootID(), turn: make(chan struct{}, 1), taken: map[string]taken{}}
 }
 
 // next takes the next n numbers of a schema, starting with 1, and gives the
 // first of them.
 func (s *sequence) next(ctx context.Context, schema string, n int) (first uint64, err error) {
-	l, err := openLedger(ctx, s.state, s.boot)
+	err = s.locked(ctx, func(l *ledger) error {
+		now := l.count(schema)
+		first = now.Last + 1
+		now.Last += uint64(n)
+		if now.Last > now.End {
+			now.End = now.Last
+			if more := s.lease(schema); l.mayLease(schema) && now.End+more < maxSequence {
+				now.End += more
+			}
+		}
+		if err := l.write(map[string]count{schema: now}); err != nil {
+			return err
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.taken[schema] = taken{numbers: s.taken[schema].numbers + uint64(n), last: now.Last}
+		return nil
+	})
 	if err != nil {
 		return 0, err
 	}
-	defer l.close()
-	now := l.count(schema)
-	first = now.Last + 1
-	now.Last += uint64(n)
-	if now.Last > now.End {
-		now.End = now.Last
-		if more := s.lease(schema); l.mayLease(schema) && now.End+more < maxSequence {
-			now.End += more
+	return first, nil
+}
+
+// locked has use see the counters as they are, alone of all agents and of all
+// goroutines of this one.
+func (s *sequence) locked(ctx context.Context, use func(*ledger) error) error {
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	if err = use(s.ledger); err == nil {
+		err = s.ledger.leave()
+	}
+	if err != nil { // what it holds by now may not be what is on disk
+		s.close()
+	}
+	return err
+}
+
+// enter locks the ledger, opened anew where another agent would not see this one.
+func (s *sequence) enter(ctx context.Context) (err error) {
+	if s.ledger != nil {
+		if err = s.ledger.enter(ctx); err == nil && s.ledger.stands() {
+			return nil
+		}
+		s.close()
+		if err != nil {
+			return err
 		}
 	}
-	if err := l.write(map[string]count{schema: now}); err != nil {
-		return 0, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.taken[schema] = taken{numbers: s.taken[schema].numbers + uint64(n), last: now.Last}
-	return first, nil
+	s.ledger, err = openLedger(ctx, s.state, s.boot)
+	return err
+}
+
+func (s *sequence) close() {
+	s.ledger.close()
+	s.ledger = nil
 }
 
 // expected is the number that comes next, unless another agent takes it; 0 where
@@ -92,23 +138,31 @@ const lastLook = time.Second
 // next run does so.
 func (s *sequence) giveBack() error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.taken) == 0 {
+	counted := sortedKeys(s.taken)
+	clear(s.taken)
+	s.mu.Unlock()
+	if len(counted) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), lastLook)
 	defer cancel()
-	l, err := openLedger(ctx, s.state, s.boot)
-	if err != nil {
-		return err
-	}
-	defer l.close()
-	ended := map[string]count{}
-	for schema := range s.taken {
-		if c := l.count(schema); c.End > c.Last {
-			ended[schema] = count{Last: c.Last, End: c.Last}
+	defer s.end()
+	return s.locked(ctx, func(l *ledger) error {
+		ended := map[string]count{}
+		for _, schema := range counted {
+			if c := l.count(schema); c.End > c.Last {
+				ended[schema] = count{Last: c.Last, End: c.Last}
+			}
 		}
+		return l.write(ended)
+	})
+}
+
+// end closes what a run kept open.
+func (s *sequence) end() {
+	s.turn <- struct{}{}
+	defer func() { <-s.turn }()
+	if s.ledger != nil {
+		s.close()
 	}
-	clear(s.taken)
-	return l.write(ended)
 }

@@ -192,6 +192,29 @@ func TestCountersAreReadableByRootAloneAndPlainJSON(t *testing.T) {
 	modes(t, state, 0o700, filepath.Join(state, "seq.json"), 0o600, filepath.Join(state, "seq.lock"), 0o600)
 }
 
+// A run keeps the counters open, and sees all the same what others do to them.
+func TestARunSeesWhatOthersCount(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state")
+	one, other := newSequence(state), newSequence(state)
+	for n := uint64(1); n < 120; n += 4 { // each uses leases that the other takes
+		mustTake(t, one, n, n+2)
+		mustTake(t, other, n+3, n+3)
+	}
+	if err := other.giveBack(); err != nil {
+		t.Fatal(err)
+	}
+	mustTake(t, one, 121, 121)
+	mustWrite(t, filepath.Join(state, "seq.json"), []byte(`{"host":500}`))
+	mustTake(t, one, 501, 502)
+	mustTake(t, newSequence(state), 503, 504)
+	if err := os.RemoveAll(state); err != nil {
+		t.Fatal(err)
+	}
+	mustTake(t, one, 1, 2)
+	mustTake(t, newSequence(state), 3, 4)
+	mustTake(t, one, 5, 5)
+}
+
 // modes checks pairs of path and mode.
 func modes(t *testing.T, pairs ...any) {
 	t.Helper()
