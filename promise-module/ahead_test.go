@@ -38,7 +38,7 @@ func TestWhatIsSealedAheadIsSentWhereItIsStillSo(t *testing.T) {
 			frames <- bytes.Clone(frame)
 			return []byte("taken")
 		})
-		attributes := map[string]string{"repeat": `"always"`, "timeout": `"1"`, "retries": `"0"`, "to": `{"endpoints":"` + endpoint + `","key":"` + key + `"}`}
+		attributes := map[string]string{"repeat": `"always"`, "retries": `"0"`, "to": `{"endpoints":"` + endpoint + `","key":"` + key + `"}`}
 		m.Evaluate(t.Context(), aPromise(attributes))
 		<-frames
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,7 +18,11 @@ func read(t *testing.T, attributes map[string]string) (attributes, error) {
 }
 
 func TestAttributesThatAreNotGivenHaveTheTablesDefaults(t *testing.T) {
-	j := mustJob(t, newNode(t), nil)
+	m := newNode(t)
+	if err := os.Remove(m.defaultsFile); err != nil {
+		t.Fatal(err)
+	}
+	j := mustJob(t, m, nil)
 	for name, right := range map[string]bool{
 		"timeout":  j.timeout == 5*time.Second,
 		"retries":  j.retries == 2,

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -46,6 +47,23 @@ func storing(t *testing.T) (endpoint string, asked *atomic.Int32) {
 
 const aMinute = time.Minute
 
+// inTime tries with a limit, and where something is wrong with longer and longer
+// ones: a busy machine needs longer, and what takes no heed of its limit is wrong
+// with each of them.
+func inTime(t testing.TB, limit time.Duration, try func(limit time.Duration) error) {
+	t.Helper()
+	for {
+		err := try(limit)
+		if err == nil {
+			return
+		}
+		if limit *= 2; limit > aMinute {
+			t.Fatal(err)
+		}
+		t.Logf("once more, with %s: %v", limit, err)
+	}
+}
+
 func TestTheFirstEndpointThatAnswersServes(t *testing.T) {
 	first, askedFirst := storing(t)
 	second, askedSecond := storing(t)
@@ -54,7 +72,7 @@ func TestTheFirstEndpointThatAnswersServes(t *testing.T) {
 		t.Errorf("%+v, %v", a, err)
 	}
 	a, took, err := deliver(t, aMinute, aMinute, 0, deadEndpoint(t), second)
-	if err != nil || a.endpoint != second || took > 10*time.Second {
+	if err != nil || a.endpoint != second || took > aMinute/2 {
 		t.Errorf("the first is not there: %+v, %v in %s", a, err, took)
 	}
 }
@@ -62,9 +80,14 @@ func TestTheFirstEndpointThatAnswersServes(t *testing.T) {
 // Even with a single round, one that swallows its time leaves the next its turn.
 func TestASilentEndpointLeavesTimeForTheNext(t *testing.T) {
 	second, _ := storing(t)
-	if a, _, err := deliver(t, 2*time.Second, 2*time.Second, 0, silentEndpoint(t), second); err != nil || a.endpoint != second {
-		t.Errorf("%+v, %v", a, err)
-	}
+	silent := silentEndpoint(t)
+	inTime(t, 2*time.Second, func(limit time.Duration) error {
+		a, _, err := deliver(t, limit, limit, 0, silent, second)
+		if err == nil && a.endpoint != second {
+			t.Errorf("%+v", a)
+		}
+		return err
+	})
 }
 
 func TestABusyListenerIsAskedAgain(t *testing.T) {
@@ -129,7 +152,6 @@ func TestAnAnswerThatDoesNotCountIsNoDelivery(t *testing.T) {
 }
 
 func TestTheWholeKeepsItsBound(t *testing.T) {
-	const bound = 300 * time.Millisecond
 	mute := listen(t, func([]byte) []byte { return nil })
 	for what, endpoints := range map[string][]string{
 		"a silent one":      {silentEndpoint(t)},
@@ -137,27 +159,35 @@ func TestTheWholeKeepsItsBound(t *testing.T) {
 		"dead ones":         {deadEndpoint(t), deadEndpoint(t)},
 		"all sorts":         {deadEndpoint(t), silentEndpoint(t), mute, silentEndpoint(t)},
 	} {
-		_, took, err := deliver(t, bound, 100*time.Millisecond, 100, endpoints...)
-		if took > 10*bound { // a third of what the rounds alone would take
-			t.Errorf("%s: %s", what, took)
-		}
-		mustFail(t, err, endpoints[0])
-		if strings.Contains(err.Error(), "\n") {
-			t.Errorf("%s: more than a line: %q", what, err)
-		}
+		inTime(t, 300*time.Millisecond, func(bound time.Duration) error {
+			_, took, err := deliver(t, bound, bound/3, 100, endpoints...)
+			mustFail(t, err, endpoints[0])
+			if strings.Contains(err.Error(), "\n") {
+				t.Errorf("%s: more than a line: %q", what, err)
+			}
+			if took > 10*bound { // a third of what the rounds alone would take
+				return fmt.Errorf("%s: %s of %s", what, took, bound)
+			}
+			return nil
+		})
 	}
 }
 
 // The words of a round that had its time stand, not those of the one that was
 // cut short.
 func TestTheErrorIsOfARoundThatHadItsTime(t *testing.T) {
-	const timeout = 250 * time.Millisecond
-	_, _, err := deliver(t, 2*timeout, timeout, 5, silentEndpoint(t)) // with the pause, no second round is whole
-	mustFail(t, err, "within ")
-	_, text, _ := strings.Cut(err.Error(), "within ")
-	text, _, _ = strings.Cut(text, ":")
-	if waited, parseErr := time.ParseDuration(text); parseErr != nil || waited < timeout {
-		t.Errorf("told is a round of %s, %v: %v", waited, parseErr, err)
+	ctx, cancel := context.WithTimeout(t.Context(), aMinute)
+	defer cancel()
+	round := 0
+	d := delivery{endpoints: []string{"tcp://hub:1"}, timeout: aMinute, retries: 5, carry: func(context.Context, string) (answer, error) {
+		if round++; round == 3 {
+			cancel()
+		}
+		return answer{}, fmt.Errorf("round %d", round)
+	}}
+	_, err := d.send(ctx)
+	if mustFail(t, err, "tcp://hub:1: round 2"); round != 3 {
+		t.Errorf("there were %d rounds", round)
 	}
 }
 
@@ -171,7 +201,7 @@ func TestWhoseAgentIsGoneReturnsAtOnce(t *testing.T) {
 	go func() { <-arrived; cancel() }()
 	began := time.Now()
 	_, err := d.send(ctx)
-	if took := time.Since(began); err == nil || !errors.Is(err, context.Canceled) || took > 10*time.Second {
+	if took := time.Since(began); err == nil || !errors.Is(err, context.Canceled) || took > aMinute/2 {
 		t.Errorf("%v after %s", err, took)
 	}
 }

@@ -35,7 +35,9 @@ func TestAnAsyncRequestIsNotWaitedFor(t *testing.T) {
 	m := newNode(t)
 	answered := make(chan struct{})
 	endpoint := listen(t, func(frame []byte) []byte { <-answered; return bareReceipt(t, stored, idOf(frame)) })
-	o := m.Evaluate(t.Context(), anAsync(endpoint))
+	p := anAsync(endpoint)
+	p.Attributes["timeout"] = json.RawMessage(`"60"`)
+	o := m.Evaluate(t.Context(), p)
 	if files := outboxFiles(t, m); len(files) != 1 {
 		t.Fatalf("it is not in the outbox: %v, %+v", files, o)
 	}
@@ -66,12 +68,15 @@ func TestTheNextRunSettlesWhatTheLastLeft(t *testing.T) {
 	if len(outboxFiles(t, m)) != 1 {
 		t.Fatal("without a receipt it must wait")
 	}
-	next := nextRun(t, m)
-	next.takeUpBacklog(usualSettings)
-	next.Terminate(t.Context())
-	if files := outboxFiles(t, m); len(files) != 0 {
-		t.Errorf("still in the outbox: %v", files)
-	}
+	inTime(t, time.Second, func(time.Duration) error { // a timeout of 1 s is short
+		next := nextRun(t, m)
+		next.takeUpBacklog(usualSettings)
+		next.Terminate(t.Context())
+		if files := outboxFiles(t, m); len(files) != 0 {
+			return fmt.Errorf("still in the outbox: %v", files)
+		}
+		return nil
+	})
 	if first, second := <-ids, <-ids; first != second {
 		t.Errorf("sent as %s and again as %s", first, second)
 	}

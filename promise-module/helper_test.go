@@ -69,6 +69,7 @@ func newNode(t testing.TB) *messages {
 	work := workDir(t.TempDir())
 	mustWrite(t, filepath.Join(work.keys(), "localhost.priv"), nodeKey().private)
 	mustWrite(t, filepath.Join(work.keys(), "localhost.pub"), nodeKey().public)
+	mustWrite(t, filepath.Join(string(work), defaultsFile), []byte(`{"timeout":60}`)) // of a machine that has much else to do
 	now := time.Now()
 	m := &messages{
 		work:         work,

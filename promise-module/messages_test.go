@@ -220,7 +220,7 @@ func TestAPromiseKeepsItsBound(t *testing.T) {
 	mute := listen(t, func([]byte) []byte { return nil })
 	began := time.Now()
 	h := evaluate(t, m, aPromise(map[string]string{"to": quoted(mute), "timeout": `"1"`, "retries": `"0"`}))
-	if took := time.Since(began); h.result != "not_kept" || !h.has("error", mute) || took > 5*time.Second {
+	if took := time.Since(began); h.result != "not_kept" || !h.has("error", mute) || took > aMinute/2 { // of the minute that messages.json gives
 		t.Errorf("%s after %s", h, took)
 	}
 	for _, c := range []struct {
@@ -242,7 +242,7 @@ func TestAnAgentThatGoesAwayEndsThePromise(t *testing.T) {
 	go func() { <-arrived; cancel() }()
 	began := time.Now()
 	m.Evaluate(ctx, aPromise(map[string]string{"to": quoted(mute), "timeout": `"60"`}))
-	if took := time.Since(began); took > 10*time.Second {
+	if took := time.Since(began); took > aMinute/2 {
 		t.Errorf("it took %s", took)
 	}
 	if files := filesBelow(t, filepath.Join(m.work.state(), "delivered")); len(files) > 0 {

@@ -74,9 +74,12 @@ func TestWhatIsNotDeliveredWaits(t *testing.T) {
 		t.Run(c.pattern, func(t *testing.T) {
 			m := newNode(t)
 			endpoint := deadEndpoint(t)
-			attributes := map[string]string{"pattern": quoted(c.pattern), "to": quoted(endpoint), "timeout": `"1"`, "retries": `"0"`, "repeat": `"always"`}
+			attributes := map[string]string{"pattern": quoted(c.pattern), "to": quoted(endpoint), "retries": `"0"`, "repeat": `"always"`}
 			for name, raw := range c.attributes {
 				attributes[name] = raw
+			}
+			if c.pattern == "push" { // which goes on trying
+				attributes["timeout"] = `"1"`
 			}
 			h, _ := runOnce(t, m, aPromise(attributes))
 			if h[0].result != "not_kept" || !h[0].has("error", "in the outbox") || fmt.Sprint(h[0].classes) != "[message_host_queued]" {
@@ -86,16 +89,20 @@ func TestWhatIsNotDeliveredWaits(t *testing.T) {
 				t.Fatalf("%d wait", len(files))
 			}
 			frames := inbox(t, c.pattern, endpoint, m)
-			m.client, m.flights = zmq.NewClient(zmq.ClientOptions{}), newFlights()
-			m.takeUpBacklog(usualSettings)
-			end := m.Terminate(t.Context())
-			if len(outboxFiles(t, m)) != 0 {
-				t.Errorf("still waiting: %+v", end)
-			}
+			var end []promise.Log
+			inTime(t, time.Second, func(time.Duration) error { // a timeout of 1 s is short
+				m.client, m.flights = zmq.NewClient(zmq.ClientOptions{}), newFlights()
+				m.takeUpBacklog(usualSettings)
+				end = m.Terminate(t.Context())
+				if len(outboxFiles(t, m)) != 0 {
+					return fmt.Errorf("still waiting: %+v", end)
+				}
+				return nil
+			})
 			for range c.messages {
 				select {
 				case <-frames:
-				case <-time.After(10 * time.Second):
+				case <-time.After(aMinute):
 					t.Fatalf("it did not arrive: %+v", end)
 				}
 			}
@@ -107,7 +114,7 @@ func TestWhatIsNotDeliveredWaits(t *testing.T) {
 func TestAPromiseTakesUpItsOwnMessage(t *testing.T) {
 	m := newNode(t)
 	endpoint := deadEndpoint(t)
-	p := aPromise(map[string]string{"to": quoted(endpoint), "timeout": `"2"`, "retries": `"0"`})
+	p := aPromise(map[string]string{"to": quoted(endpoint), "retries": `"0"`})
 	for range 3 {
 		if h, _ := runOnce(t, m, p); h[0].result != "not_kept" || !h[0].has("error", "waits in the outbox") {
 			t.Error(h)
@@ -137,7 +144,7 @@ func TestANewerMessageReplacesTheWaitingOne(t *testing.T) {
 	m := newNode(t)
 	endpoint := deadEndpoint(t)
 	at := func(content string) promise.Promise {
-		return aPromise(map[string]string{"to": quoted(endpoint), "timeout": `"2"`, "retries": `"0"`, "content": content})
+		return aPromise(map[string]string{"to": quoted(endpoint), "retries": `"0"`, "content": content})
 	}
 	runOnce(t, m, at(`{"uqhost":"old"}`))
 	old := outboxFiles(t, m)[0]
@@ -200,7 +207,8 @@ func TestAFailureForgetsWhatTheListenerHeld(t *testing.T) {
 		return bareReceipt(t, stored, idOf(frame))
 	})
 	at := func(content string) promise.Promise {
-		return aPromise(map[string]string{"to": quoted(endpoint), "timeout": `"1"`, "retries": `"0"`, "content": content})
+		timeout := map[bool]string{true: `"1"`, false: `"60"`}[mute.Load()]
+		return aPromise(map[string]string{"to": quoted(endpoint), "timeout": timeout, "retries": `"0"`, "content": content})
 	}
 	for i, c := range []struct {
 		content string
@@ -236,11 +244,16 @@ func TestARefusedMessageHoldsUpNothing(t *testing.T) {
 }
 
 // waitingFor puts messages into the outbox as runs without their listener would.
-func waitingFor(t testing.TB, m *messages, endpoint string, n int) []entry {
+// Their timeouts are 60 s but for the first ones, whose are given.
+func waitingFor(t testing.TB, m *messages, endpoint string, n int, timeouts ...int) []entry {
 	t.Helper()
 	var all []entry
 	for i := range n {
-		j := mustJob(t, m, map[string]string{"to": quoted(endpoint), "timeout": `"1"`, "repeat": `"always"`, "sign": `"false"`, "content": fmt.Sprintf(`{"uqhost":"h%d"}`, i)})
+		timeout := 60
+		if i < len(timeouts) {
+			timeout = timeouts[i]
+		}
+		j := mustJob(t, m, map[string]string{"to": quoted(endpoint), "timeout": fmt.Sprintf("%q", fmt.Sprint(timeout)), "repeat": `"always"`, "sign": `"false"`, "content": fmt.Sprintf(`{"uqhost":"h%d"}`, i)})
 		pass(m, time.Microsecond)
 		parcels, err := m.pack(t.Context(), j)
 		e, err2 := m.keepWaiting(j, parcels, errors.New("nobody listens"))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/webhuis/cfengine-messages/message"
+	"github.com/webhuis/cfengine-messages/test/ports"
 	"github.com/webhuis/cfengine-messages/zmq"
 )
 
@@ -42,9 +43,7 @@ func listen(t testing.TB, respond func(frame []byte) []byte) (endpoint string) {
 // takes the connection and never says a word.
 func deadEndpoint(t testing.TB) string {
 	t.Helper()
-	l := mustListen(t)
-	defer l.Close()
-	return "tcp://" + l.Addr().String()
+	return "tcp://127.0.0.1:" + ports.Free(t)
 }
 
 func silentEndpoint(t testing.TB) string {

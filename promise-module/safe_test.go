@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestViewsAreSafeForPolicy(t *testing.T) {
@@ -190,7 +189,7 @@ func runCFEngine(t *testing.T, work, program string, args ...string) string {
 	if program == "cf-promises" {
 		args = args[1:] // it takes no -K
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*aMinute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = append(os.Environ(), overrideWorkDir+"="+work)
