@@ -41,6 +41,7 @@ func TestRebuildBesideAListener(t *testing.T) {
 	var beside sync.WaitGroup
 	beside.Go(func() { s.watch(ctx) })
 	var rebuilt atomic.Int64
+	left := make(chan struct{}) // for whoever waits: what was to leave did
 	beside.Go(func() {
 		for ctx.Err() == nil {
 			switch err := Rebuild(ctx, s.folder, s.options(), nil); {
@@ -49,7 +50,13 @@ func TestRebuildBesideAListener(t *testing.T) {
 			case ctx.Err() == nil:
 				t.Error(err)
 			}
-			time.Sleep(time.Duration(r.IntN(20)) * time.Millisecond) // else nothing would leave
+			time.Sleep(time.Duration(r.IntN(20)) * time.Millisecond)
+			for range 2 { // the second time all of it was after the rebuild, during which nothing leaves
+				select {
+				case <-left:
+				case <-ctx.Done():
+				}
+			}
 		}
 	})
 	whole, random := newState(t), rand.New(rand.NewPCG(0, seed)) // whole hears the same, and is left alone
@@ -60,6 +67,10 @@ func TestRebuildBesideAListener(t *testing.T) {
 		truth.Wake()
 		s.await(truth, int64(s.n))
 		s.prune(truth, "alpha", noon.Add(time.Duration(s.n)*time.Second/2), int64(s.n))
+		select {
+		case left <- struct{}{}:
+		default:
+		}
 	}
 	cancel()
 	beside.Wait()
