@@ -14,3 +14,5 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 . "$root/build/source.sh"
 # shellcheck source=zmq.sh
 . "$root/build/zmq.sh"
+# shellcheck source=jsonschema.sh
+. "$root/build/jsonschema.sh"
