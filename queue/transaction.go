@@ -29,23 +29,41 @@ func (w *writer) transaction(write func() error) error {
 func (w *writer) writeAll(batch []entry) error {
 	letters := false
 	for i := range batch {
-		e := &batch[i]
-		w.inWAL += e.bytes
-		var err error
-		if e.letter != nil {
-			letters = true
-			err = w.writeLetter(e.letter)
-		} else {
-			e.stored, err = w.writeMessage(&e.message)
-		}
+		w.inWAL += batch[i].bytes
+		letters = letters || batch[i].letter != nil
+	}
+	for len(batch) > 0 {
+		n, err := w.writeNext(batch)
 		if err != nil {
 			return err
 		}
+		batch = batch[n:]
 	}
 	if letters {
 		return w.dropOldest()
 	}
 	return nil
+}
+
+// writeNext writes the first of a batch, or the first many together where they may be
+// written so, and returns how many.
+func (w *writer) writeNext(batch []entry) (int, error) {
+	if !goTogether(batch) {
+		return 1, w.writeOne(&batch[0])
+	}
+	stored, err := w.writeTogether(batch[:many])
+	for i := 0; i < many && !stored && err == nil; i++ {
+		err = w.writeOne(&batch[i])
+	}
+	return many, err
+}
+
+func (w *writer) writeOne(e *entry) (err error) {
+	if e.letter != nil {
+		return w.writeLetter(e.letter)
+	}
+	e.stored, err = w.writeMessage(&e.message)
+	return err
 }
 
 // rollBack undoes a transaction that failed for cause.

@@ -17,6 +17,9 @@ type writer struct {
 	epoch   string           // names the file
 	pruned  bool             // messages left, ever: their ids may be remembered
 
+	senderIDs []int64 // of writeTogether
+	values    []any
+
 	findSender, addSender         *sql.Stmt
 	insert, find, age             *sql.Stmt
 	bury, deadTotals, drop, count *sql.Stmt
@@ -53,10 +56,9 @@ func (w *writer) prepare(ctx context.Context) error {
 	return w.conn.Prepare(ctx, map[**sql.Stmt]string{
 		&w.findSender: "SELECT id FROM senders WHERE digest = ?",
 		&w.addSender:  "INSERT INTO senders (digest) VALUES (?)",
-		&w.insert: `INSERT INTO messages (received_at, pattern, sender, peer, schema, version, message_id, issued_at, seq, encrypted, frame)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-		&w.find: "SELECT position, received_at FROM messages WHERE message_id = ? AND sender = ? AND aged = 0",
-		&w.age:  "UPDATE messages SET aged = position WHERE position = ?",
+		&w.insert:     insertHead + insertRow + insertTail,
+		&w.find:       "SELECT position, received_at FROM messages WHERE message_id = ? AND sender = ? AND aged = 0",
+		&w.age:        "UPDATE messages SET aged = position WHERE position = ?",
 		&w.bury: `INSERT INTO dead_letters (received_at, pattern, peer, sender, code, reason, size, bytes, frame)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		&w.deadTotals: "SELECT letters, bytes FROM dead_totals",
