@@ -73,6 +73,7 @@ func (q *Queue) write(batch []entry) {
 func (q *Queue) checkpoint() {
 	if q.Err() == nil {
 		q.watch(q.writer.checkpoint())
+		q.writer.growWAL()
 	}
 }
 

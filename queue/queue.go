@@ -146,7 +146,7 @@ func (q *Queue) Close() error {
 			folding = q.writer.fold()
 		}
 		// The lock goes last: until the file is closed nobody else may write it.
-		if err := errors.Join(folding, q.writer.conn.Close(), q.lock.Close()); err != nil {
+		if err := errors.Join(folding, q.writer.close(), q.lock.Close()); err != nil {
 			q.closeErr = fmt.Errorf("queue: closing: %w", err)
 		}
 	})

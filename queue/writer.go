@@ -14,8 +14,9 @@ type writer struct {
 	conn    *sqlite.Conn
 	senders map[string]int64 // numbers of the senders last seen, at most maxSenders
 	inWAL   int64            // bytes written since the last checkpoint, estimated
-	epoch   string           // names the file
-	pruned  bool             // messages left, ever: their ids may be remembered
+	tail    *walTail
+	epoch   string // names the file
+	pruned  bool   // messages left, ever: their ids may be remembered
 
 	senderIDs []int64 // of writeTogether
 	values    []any
@@ -46,11 +47,17 @@ func openWriter(folder string, o Options) (*writer, error) {
 	if err == nil {
 		err = conn.QueryRowContext(ctx, "SELECT name FROM epoch").Scan(&w.epoch)
 	}
+	if err == nil {
+		w.tail, err = openWALTail(folder)
+	}
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
+	w.growWAL()
 	return w, nil
 }
+
+func (w *writer) close() error { return errors.Join(w.tail.file.Close(), w.conn.Close()) }
 
 func (w *writer) prepare(ctx context.Context) error {
 	return w.conn.Prepare(ctx, map[**sql.Stmt]string{
