@@ -10,19 +10,30 @@ type cell struct {
 	serving
 	cheap
 	envelopes
+	fill func(folder string) error // puts something into the queue beforehand; nil for nothing
 }
 
 // run gives what the load saw, once it is sure that each message was stored.
 func (s *stage) run(ctx context.Context, c cell) (r loadRun, err error) {
-	l, err := s.serve(ctx, c.serving)
+	l, err := s.lay(c.serving)
+	if err == nil && c.fill != nil {
+		err = c.fill(l.state)
+	}
+	if err == nil {
+		err = s.start(ctx, l, c.serving)
+	}
 	if err != nil {
 		return r, err
 	}
 	defer l.remove()
+	had, err := l.count(ctx)
+	if err != nil {
+		return r, err
+	}
 	c.cheap.curve = l.curve
 	r, err = s.loadCheaply(ctx, c.cheap, len(c.envelopes.frames), l.child, l.commits)
 	if err == nil {
-		err = s.allStored(ctx, l, c.envelopes, r.answers)
+		err = s.stored(ctx, l, c.envelopes, r.answers, had)
 	}
 	if err == nil && r.has != r.sent {
 		err = fmt.Errorf("%d of %d messages were answered", r.has, r.sent)

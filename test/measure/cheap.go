@@ -70,14 +70,25 @@ type cheapLoad struct {
 
 // startCheap returns once the connections stand and the warm-up is over.
 func (s *stage) startCheap(ctx context.Context, c cheap, endpoint string) (*cheapLoad, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.lasts+2*patience)
-	l := &cheapLoad{answers: filepath.Join(s.dir, "answers"), cancel: cancel}
-	l.cmd = exec.CommandContext(ctx, s.load, c.words(endpoint, l.answers)...)
-	l.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // as with startChild
-	l.cmd.Stderr = os.Stderr
+	var env []string
 	if c.curve != "" {
-		l.cmd.Env = append(os.Environ(), "CURVE_SERVER="+c.curve)
+		env = append(os.Environ(), "CURVE_SERVER="+c.curve)
 	}
+	answers := filepath.Join(s.dir, "answers")
+	l, err := startLoad(ctx, c.lasts+2*patience, env, s.load, c.words(endpoint, answers)...)
+	if err == nil {
+		l.answers = answers
+	}
+	return l, err
+}
+
+// startLoad starts a program that loads a server, and returns once that is ready
+// to. It is ended after a time.
+func startLoad(ctx context.Context, most time.Duration, env []string, program string, words ...string) (*cheapLoad, error) {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	l := &cheapLoad{cmd: exec.CommandContext(ctx, program, words...), cancel: cancel}
+	l.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // as with startChild
+	l.cmd.Stderr, l.cmd.Env = os.Stderr, env
 	in, err := l.cmd.StdinPipe()
 	if err != nil {
 		cancel()
@@ -98,6 +109,21 @@ func (s *stage) startCheap(ctx context.Context, c cheap, endpoint string) (*chea
 	return l, nil
 }
 
+// measure lets the load run, and gives what it says of itself; r gets what it cost
+// the server.
+func (l *cheapLoad) measure(looks *load, r *loadRun) (said string, err error) {
+	before, err := looks.look()
+	if err == nil {
+		_, err = io.WriteString(l.in, "go\n")
+	}
+	if err == nil {
+		said, err = l.out.ReadString('\n')
+	}
+	after, failed := looks.look()
+	r.peer, r.commits = after.peer-before.peer, after.commits-before.commits
+	return said, errors.Join(err, failed)
+}
+
 // end lets the connections go, and waits for the load.
 func (l *cheapLoad) end() error {
 	defer l.cancel()
@@ -110,21 +136,11 @@ func (s *stage) loadCheaply(ctx context.Context, c cheap, n int, to *child, comm
 	if err != nil {
 		return r, err
 	}
-	looks := &load{to: to, commits: commits}
-	before, err := looks.look()
-	if err == nil {
-		_, err = io.WriteString(l.in, "go\n")
-	}
-	var said string
-	if err == nil {
-		said, err = l.out.ReadString('\n')
-	}
-	after, failed := looks.look()
+	said, err := l.measure(&load{to: to, commits: commits}, &r)
 	r.memory, _ = to.peakMemory()
-	if err = errors.Join(err, failed, l.end()); err != nil {
+	if err = errors.Join(err, l.end()); err != nil {
 		return r, err
 	}
-	r.peer, r.commits = after.peer-before.peer, after.commits-before.commits
 	var seconds, cpu float64
 	if _, err := fmt.Sscanf(said, "seconds %f cpu %f sent %d", &seconds, &cpu, &r.sent); err != nil {
 		return r, fmt.Errorf("the load says %q: %w", said, err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,6 +28,16 @@ var bound = regexp.MustCompile(`tcp://\[?[0-9.:a-f]+\]?:(\d+)`)
 // startChild starts a server that writes its endpoint to its output once it is
 // bound, and waits for that. log is where the output goes.
 func startChild(cmd *exec.Cmd, log string) (*child, error) {
+	return startServer(cmd, log, (*child).awaitEndpoint)
+}
+
+// startQuiet starts a server that does not say when it is ready: whoever connects
+// to its address finds out.
+func startQuiet(cmd *exec.Cmd, log, address string) (*child, error) {
+	return startServer(cmd, log, func(c *child) string { return c.awaitConnection(address) })
+}
+
+func startServer(cmd *exec.Cmd, log string, await func(*child) string) (*child, error) {
 	out, err := os.Create(log)
 	if err != nil {
 		return nil, err
@@ -44,7 +55,7 @@ func startChild(cmd *exec.Cmd, log string) (*child, error) {
 		_ = cmd.Wait() // what it ended with is told by its log
 		close(c.ended)
 	}()
-	if c.endpoint = c.awaitEndpoint(); c.endpoint == "" {
+	if c.endpoint = await(c); c.endpoint == "" {
 		c.stop()
 		text, _ := os.ReadFile(log)
 		return nil, fmt.Errorf("%s is not ready after %v:\n%s", filepath.Base(cmd.Path), patience, text)
@@ -52,11 +63,32 @@ func startChild(cmd *exec.Cmd, log string) (*child, error) {
 	return c, nil
 }
 
+func (c *child) awaitConnection(address string) string {
+	return c.await(func() string {
+		is, err := net.DialTimeout("tcp", address, patience)
+		if err != nil {
+			return ""
+		}
+		_ = is.Close()
+		return "tcp://" + address
+	})
+}
+
 func (c *child) awaitEndpoint() string {
-	for end := time.Now().Add(patience); time.Now().Before(end); {
+	return c.await(func() string {
 		text, _ := os.ReadFile(c.log)
 		if found := bound.FindSubmatch(text); found != nil {
 			return "tcp://127.0.0.1:" + string(found[1])
+		}
+		return ""
+	})
+}
+
+// await asks for the endpoint until there is one, or the process has ended.
+func (c *child) await(endpoint func() string) string {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		if is := endpoint(); is != "" {
+			return is
 		}
 		select {
 		case <-c.ended:

@@ -44,10 +44,10 @@ func (s *stage) signed(ctx context.Context) (envelopes, error) {
 	if err != nil {
 		return envelopes{}, err
 	}
-	for _, pair := range pairs {
-		s.senders = append(s.senders, pair.Digest())
-	}
-	s.envelopes, err = s.signAll(ctx, pairs)
+	s.pairs = pairs
+	s.envelopes, err = signAll(ctx, s.Messages, s.signing, func(i int) (string, []byte, error) {
+		return newEnvelope(i, pairs[i%len(pairs)])
+	})
 	return s.envelopes, err
 }
 
@@ -77,23 +77,23 @@ func newPair() (*hostkey.Pair, error) {
 	return hostkey.ParsePrivate(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
 }
 
-// signAll makes as many envelopes as the plan says, or as its time allows, and
-// shows how far it is on a terminal.
-func (s *stage) signAll(ctx context.Context, pairs []*hostkey.Pair) (envelopes, error) {
-	e := envelopes{ids: make([]string, s.Messages), frames: make([][]byte, s.Messages)}
-	end := time.Now().Add(s.signing)
+// signAll makes n envelopes, or as many as the time allows, and shows how far it
+// is on a terminal.
+func signAll(ctx context.Context, n int, lasts time.Duration, seal func(i int) (id string, frame []byte, err error)) (envelopes, error) {
+	e := envelopes{ids: make([]string, n), frames: make([][]byte, n)}
+	end := time.Now().Add(lasts)
 	var next atomic.Int64
 	var g errgroup.Group
 	for range cores() {
 		g.Go(func() error {
 			for time.Now().Before(end) && ctx.Err() == nil {
 				i := int(next.Add(1)) - 1
-				if i >= s.Messages {
+				if i >= n {
 					return nil
 				}
-				progress("signing", i+1, s.Messages)
+				progress("signing", i+1, n)
 				var err error
-				if e.ids[i], e.frames[i], err = newEnvelope(i, pairs[i%len(pairs)]); err != nil {
+				if e.ids[i], e.frames[i], err = seal(i); err != nil {
 					return err
 				}
 			}
@@ -101,7 +101,7 @@ func (s *stage) signAll(ctx context.Context, pairs []*hostkey.Pair) (envelopes, 
 		})
 	}
 	err := g.Wait()
-	return e.first(min(int(next.Load()), s.Messages)), err
+	return e.first(min(int(next.Load()), n)), err
 }
 
 // newEnvelope seals a host's facts, a container of some 300 bytes.
@@ -110,10 +110,15 @@ func newEnvelope(i int, pair *hostkey.Pair) (id string, frame []byte, err error)
 	if err != nil {
 		return "", nil, err
 	}
+	frame, err = seal(i, container, pair)
+	return id, frame, err
+}
+
+// seal signs the i-th message.
+func seal(i int, container []byte, pair *hostkey.Pair) ([]byte, error) {
 	now := time.Now()
 	h := message.Header{Iat: now.Unix(), Exp: now.Add(24 * time.Hour).Unix(), Seq: uint64(i/senders + 1)}
-	frame, err = message.Seal(container, h, pair)
-	return id, frame, err
+	return message.Seal(container, h, pair)
 }
 
 func newContainer(i int) (id string, container []byte, err error) {
@@ -128,6 +133,22 @@ func newContainer(i int) (id string, container []byte, err error) {
 // signatureOf is what is behind the second dot of a JWS (RFC 7515 section 7.1).
 func signatureOf(frame []byte) ([]byte, error) {
 	return base64.RawURLEncoding.AppendDecode(nil, frame[bytes.LastIndexByte(frame, '.')+1:])
+}
+
+// newList seals the software of a host, in a container of about so many bytes.
+func newList(i, size int, pair *hostkey.Pair) (id string, frame []byte, err error) {
+	content := []byte(`{"packages":[`)
+	for n := 0; len(content) < size-160; n++ {
+		content = fmt.Appendf(content, `{"arch":"amd64","method":"apt_get","name":"library-%d-%d","version":"1:9.2p%d-2+deb12u3"},`, i, n, n%50)
+	}
+	content = append(content[:len(content)-1], "]}"...)
+	c := message.Container{Schema: "software", MessageID: message.NewID(), Version: "1.0", Content: content}
+	container, err := c.Encode()
+	if err != nil {
+		return "", nil, err
+	}
+	frame, err = seal(i, container, pair)
+	return c.MessageID, frame, err
 }
 
 // bare are containers that nobody has signed.

@@ -60,20 +60,24 @@ func (s *stage) startListener(ctx context.Context, pattern, handlers string) (*l
 
 // serve starts a listener with an empty queue.
 func (s *stage) serve(ctx context.Context, o serving) (*listener, error) {
+	l, err := s.lay(o)
+	if err != nil {
+		return nil, err
+	}
+	return l, s.start(ctx, l, o)
+}
+
+// lay makes the state folder of a listener that is not started yet.
+func (s *stage) lay(o serving) (*listener, error) {
 	dir, err := os.MkdirTemp(s.dir, "listener-")
 	if err != nil {
 		return nil, err
 	}
 	l := &listener{state: filepath.Join(dir, "state")}
-	if err := os.Mkdir(l.state, 0o700); err != nil {
-		return nil, err
+	if err = os.Mkdir(l.state, 0o700); err == nil && o.curve != "" {
+		l.curve, err = newCurvePair(l.state)
 	}
-	if o.curve != "" {
-		if l.curve, err = newCurvePair(l.state); err != nil {
-			return nil, err
-		}
-	}
-	return l, s.start(ctx, l, o)
+	return l, err
 }
 
 // start starts a listener on the state that it has.
@@ -125,16 +129,22 @@ func (l *listener) commits() (uint32, error) {
 
 // holds makes sure that so many messages are in the queue.
 func (l *listener) holds(ctx context.Context, want int64) error {
+	has, err := l.count(ctx)
+	if err == nil && has != want {
+		err = fmt.Errorf("the queue holds %d messages, %d were acknowledged", has, want)
+	}
+	return err
+}
+
+// count is how many messages are in the queue.
+func (l *listener) count(ctx context.Context) (int64, error) {
 	r, err := queue.OpenReader(l.state)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer r.Close()
 	has, err := r.Counts(ctx)
-	if err == nil && has.Messages != want {
-		err = fmt.Errorf("the queue holds %d messages, %d were acknowledged", has.Messages, want)
-	}
-	return err
+	return has.Messages, err
 }
 
 // lull is how long nothing must have come until what is missing is lost.

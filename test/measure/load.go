@@ -48,6 +48,18 @@ type loadRun struct {
 	own, peer time.Duration // processor time of this process and of the server
 	commits   uint32        // of the server, where it counts them
 	memory    float64       // MiB of the server, at most so far
+	quantiles *[2]float64   // p50 and p99, where the load tells no more of its latencies
+}
+
+// latency gives a quantile, 0.50 or 0.99.
+func (r loadRun) latency(q float64) float64 {
+	if r.quantiles == nil {
+		return quantile(r.latencies, q)
+	}
+	if q == 0.50 {
+		return r.quantiles[0]
+	}
+	return r.quantiles[1]
 }
 
 // run sends until the envelopes are used up or the time is over, and waits

@@ -19,7 +19,6 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
-	"time"
 )
 
 func main() {
@@ -41,7 +40,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	// No part waits without a bound of its own; this one is for all of them.
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, o.all)
 	defer cancel()
 	s, err := openStage(ctx, o)
 	if err != nil {
@@ -60,9 +59,11 @@ func run(ctx context.Context, args []string) error {
 // options are the words of the command line.
 type options struct {
 	plan
-	bin   string // folder of the two programs
-	raw   string // the program of testdata/raw.c
-	load  string // the program of testdata/load.c
+	bin               string // folder of the two programs
+	raw               string // the program of testdata/raw.c
+	load              string // the program of testdata/load.c
+	beside, mosquitto string // the program of beside/, and the broker; neither must be there
+
 	peers string // folder of the Python programs
 	under string // folder in which the temporary folder is made
 	json  bool
@@ -75,6 +76,8 @@ func parseOptions(args []string) (options, error) {
 	f.StringVar(&o.bin, "bin", "bin", "folder of the programs messages and cf-messaged")
 	f.StringVar(&o.raw, "raw", ".build/raw", "the program of test/measure/testdata/raw.c")
 	f.StringVar(&o.load, "load", ".build/load", "the program of test/measure/testdata/load.c")
+	f.StringVar(&o.beside, "beside", ".build/beside", "the program of test/measure/beside")
+	f.StringVar(&o.mosquitto, "mosquitto", ".build/mosquitto/mosquitto", "Mosquitto's broker, with libraries it needs in lib beside it")
 	f.StringVar(&o.peers, "peers", "test/peers", "folder of req_client.py")
 	f.StringVar(&o.under, "dir", "", "where the temporary folder is made")
 	f.BoolVar(&o.json, "json", false, "print one JSON object")
@@ -88,7 +91,7 @@ func parseOptions(args []string) (options, error) {
 			return o, fmt.Errorf("unknown part %q: %s", name, partNames())
 		}
 	}
-	o.plan = full
+	o.plan = usual
 	if *quick {
 		o.plan = short
 	}

@@ -26,25 +26,28 @@ type plan struct {
 	Requests      int `json:"requests"`     // over one connection, a round
 	NodeRounds    int `json:"node_rounds"`  // each runs two policies once, and drains an outbox
 	Waiting       int `json:"waiting"`      // messages in the outbox
+	CrowdRounds   int `json:"crowd_rounds"` // each runs all loads
 
+	all     time.Duration // of all parts; what is under way then is given up
 	signing time.Duration // with fewer messages then
 	lasts   time.Duration // of one listener under one load
+	crowd   time.Duration // of one listener under one cheap load
 	pattern time.Duration // of one listener under the load of one pattern
 	disk    time.Duration // of one look at the disk
 	views   time.Duration // of asking for views, in one way
 }
 
 var (
-	full = plan{
+	usual = plan{
 		AgentRounds: 21, Starts: 200, Messages: 40_000, LoadRounds: 3, PatternRounds: 3, Publications: 40, ManyRounds: 11,
 		Hosts: 100_000, Said: 1_000_000, Repeated: 200_000, CurveRounds: 9, Connections: 300, Requests: 20_000, views: 4 * time.Second,
-		NodeRounds: 11, Waiting: 10_000,
+		NodeRounds: 11, Waiting: 10_000, CrowdRounds: 3, crowd: 2 * time.Second, all: 40 * time.Minute,
 		signing: 30 * time.Second, lasts: 3 * time.Second, pattern: 2 * time.Second, disk: time.Second,
 	}
 	short = plan{
 		AgentRounds: 5, Starts: 60, Messages: 8_000, LoadRounds: 1, PatternRounds: 1, Publications: 10, ManyRounds: 3,
 		Hosts: 100_000, Said: 202_026, Repeated: 40_000, CurveRounds: 3, Connections: 150, Requests: 8_000, views: time.Second,
-		NodeRounds: 3, Waiting: 3_000,
+		NodeRounds: 3, Waiting: 3_000, CrowdRounds: 1, crowd: time.Second, all: 20 * time.Minute,
 		signing: 8 * time.Second, lasts: 2 * time.Second, pattern: time.Second, disk: time.Second / 2,
 	}
 )
@@ -69,6 +72,8 @@ var parts = []part{
 	{"curve", "CURVE", func(s *stage, ctx context.Context, r *report) error { return into(&r.Curve, ctx, s.measureCurve) }},
 	{"node", "kept promises and the outbox", func(s *stage, ctx context.Context, r *report) error { return into(&r.Node, ctx, s.measureNode) }},
 	{"signed", "signed and unsigned", func(s *stage, ctx context.Context, r *report) error { return into(&r.Signed, ctx, s.measureSigned) }},
+	{"crowds", "the listener under many loads", func(s *stage, ctx context.Context, r *report) error { return into(&r.Crowds, ctx, s.measureCrowds) }},
+	{"beside", "what there is beside", func(s *stage, ctx context.Context, r *report) error { return into(&r.Beside, ctx, s.measureBeside) }},
 }
 
 // into keeps the figures of a part that was measured.

@@ -21,6 +21,8 @@ type report struct {
 	Curve    *curveFigures    `json:"curve,omitempty"`
 	Node     *nodeFigures     `json:"node,omitempty"`
 	Signed   *signedFigures   `json:"signed,omitempty"`
+	Crowds   *crowdsFigures   `json:"crowds,omitempty"`
+	Beside   *besideFigures   `json:"beside,omitempty"`
 }
 
 func (r report) writeJSON(to io.Writer) error {
@@ -48,6 +50,8 @@ func (r report) writeText(to io.Writer) error {
 		{r.Curve != nil, func() { r.Curve.write(&b) }},
 		{r.Node != nil, func() { r.Node.write(&b) }},
 		{r.Signed != nil, func() { r.Signed.write(&b) }},
+		{r.Crowds != nil, func() { r.Crowds.write(&b) }},
+		{r.Beside != nil, func() { r.Beside.write(&b) }},
 	} {
 		if part.measured {
 			part.write()
@@ -142,9 +146,9 @@ func row(b *strings.Builder, name, one, two string) {
 
 // columns is a line of a table of many columns.
 func columns(b *strings.Builder, name string, texts ...string) {
-	line := fmt.Sprintf("   %-34s", name)
+	line := fmt.Sprintf("   %-38s", name)
 	for _, text := range texts {
-		line += fmt.Sprintf(" %-21s", text)
+		line += fmt.Sprintf(" %-17s", text)
 	}
 	fmt.Fprintln(b, strings.TrimRight(line, " "))
 }

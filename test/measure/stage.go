@@ -21,8 +21,8 @@ type stage struct {
 	agent string // folder of cf-agent
 	node  string // the node's work directory
 
-	envelopes envelopes        // once they are signed
-	senders   []hostkey.Digest // who signed them, in turn
+	envelopes envelopes       // once they are signed
+	pairs     []*hostkey.Pair // of those who sign, in turn
 }
 
 func openStage(ctx context.Context, o options) (*stage, error) {

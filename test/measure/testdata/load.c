@@ -196,7 +196,10 @@ static void crowd(int connections, uint32_t window, double rate, double lasts, u
   zmq_pollitem_t item = {s, 0, ZMQ_POLLIN, 0};
   if (warm > total) warm = total;
   while (next_ < warm) give(s, now());
-  for (double end = now() + PATIENCE; answered < warm && now() < end; wait_for(&item, 1, end)) while (take(s)) end = now() + PATIENCE;
+  for (double end = now() + PATIENCE; answered < warm && now() < end;) {
+    wait_for(&item, 1, end);
+    while (take(s)) end = now() + PATIENCE;
+  }
   await_line();
   double start = now(), last = start, used = cpu(), at;
   for (;;) {
