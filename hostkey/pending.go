@@ -74,7 +74,7 @@ func OpenPending(file string, settled func(Digest) bool, failed func(error)) *Pe
 	}
 	for _, k := range all {
 		p.keys[k.Digest] = k
-		p.peers[place(k.Peer)]++
+		p.peers[Place(k.Peer)]++
 	}
 	if err != nil {
 		failed(err)
@@ -96,7 +96,7 @@ func (p *Pending) Add(k *PublicKey, peer string) bool {
 		return false
 	}
 	p.keys[k.Digest()] = PendingKey{Digest: k.Digest(), Peer: peer, FirstSeen: p.now().UTC(), PublicKey: string(k.PEM())}
-	p.peers[place(peer)]++
+	p.peers[Place(peer)]++
 	select {
 	case p.dirty <- struct{}{}:
 	default:
@@ -106,7 +106,7 @@ func (p *Pending) Add(k *PublicKey, peer string) bool {
 
 // room looks for room, and once in a while makes some.
 func (p *Pending) room(peer string) bool {
-	fits := func() bool { return len(p.keys) < maxPending && p.peers[place(peer)] < maxFromPeer }
+	fits := func() bool { return len(p.keys) < maxPending && p.peers[Place(peer)] < maxFromPeer }
 	if !fits() && p.now().Sub(p.dropped).Abs() >= writePause {
 		p.drop()
 	}
@@ -121,15 +121,16 @@ func (p *Pending) drop() {
 			continue
 		}
 		delete(p.keys, d)
-		from := place(k.Peer)
+		from := Place(k.Peer)
 		if p.peers[from]--; p.peers[from] == 0 {
 			delete(p.peers, from)
 		}
 	}
 }
 
-// place is what counts as one address: whoever has one of IPv6 has all of its network.
-func place(peer string) string {
+// Place is what counts as one address of a peer: of IPv6 the network of 64 bits, for
+// whoever has one has all of it. What is no address is itself.
+func Place(peer string) string {
 	a, err := netip.ParseAddr(peer)
 	if err != nil || a.Is4() {
 		return peer

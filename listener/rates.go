@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/webhuis/cfengine-messages/hostkey"
 	"github.com/webhuis/cfengine-messages/message"
 )
 
@@ -87,21 +88,12 @@ func (l *Listener) overLimit(in Incoming, o message.Opened, reason string) {
 	in.answer(l.seal(in, o, message.Receipt{Status: message.Refused, Code: message.Busy, Reason: l.told(o, reason)}))
 }
 
-// payer is the address that pays for a peer: of IPv6 the network of 64 bits, for
-// a host has all of it. Who is on this host pays nothing, "": many agents share
-// its address, and tunnels end there.
+// payer is the address that pays for a peer. Who is on this host pays nothing, "": many
+// agents share its address, and tunnels end there.
 func payer(peer string) string {
 	a, err := netip.ParseAddr(peer)
-	switch {
-	case err != nil && (peer == "" || strings.HasPrefix(peer, "ipc:")):
+	if a.IsLoopback() || err != nil && (peer == "" || strings.HasPrefix(peer, "ipc:")) {
 		return ""
-	case err != nil:
-		return peer
-	case a.IsLoopback():
-		return ""
-	case a.Is4():
-		return a.String()
 	}
-	network, _ := a.WithZone("").Prefix(64) // 64 bits there are
-	return network.String()
+	return hostkey.Place(peer)
 }
