@@ -42,19 +42,19 @@ func (m *messages) arrive(ctx context.Context, e entry, once bool) (came arrival
 	return came
 }
 
-// landed takes a message that was answered out of the outbox, and keeps what
-// came back. Of one that its promise superseded meanwhile nothing is noted, and
+// landed keeps what came back for a message, and takes it out of the outbox, in
+// this order: another agent that misses it there shall find that it was
+// delivered. Of one that its promise superseded meanwhile nothing is noted, and
 // of a refused one only that it was dropped.
 func (m *messages) landed(ctx context.Context, c *claimed, j job, a answer) (newView bool, err error) {
 	defer m.flights.leftOutbox()
 	if a.receipt.Status == message.Refused {
 		return false, m.dropRefused(c, a)
 	}
-	there, err := c.done()
-	if err != nil || !there {
-		return false, err
+	if _, superseded := os.Lstat(c.path); superseded == nil {
+		newView, err = m.settle(ctx, j, a, c.QueuedAt)
 	}
-	return m.settle(ctx, j, a, c.QueuedAt)
+	return newView, errors.Join(err, c.done())
 }
 
 // maxClaimWait bounds the wait between two looks at a message that another agent

@@ -82,8 +82,7 @@ func (m *messages) remove(ctx context.Context, claims []*claimed, why string) (d
 		return nil, fmt.Errorf("nothing is dropped: %w", err)
 	}
 	for _, c := range claims {
-		_, failed := c.done()
-		err = errors.Join(err, failed)
+		err = errors.Join(err, c.done())
 	}
 	return dropped, err
 }
@@ -94,8 +93,7 @@ func (m *messages) dropRefused(c *claimed, a answer) error {
 	l := c.list(tried{})
 	l.Content, l.Dropped, l.DroppedAt = nil, "refused: "+a.refusal(), m.now().UTC()
 	m.flights.dropped(l)
-	_, err := c.done()
-	return err
+	return c.done()
 }
 
 // dropped notes a message that left the outbox undelivered.

@@ -68,8 +68,12 @@ func (m *messages) send(ctx context.Context, j job) sent {
 // a new message is to be made.
 func (m *messages) sendWaiting(ctx context.Context, j job) (s sent, waited bool) {
 	it := m.flights.ofPromise(j.identity())
-	if j.repeat != repeatChanged || it == nil || !m.saysSame(it.entry, j) {
+	if j.repeat != repeatChanged || it == nil {
 		return s, false
+	}
+	if !m.saysSame(it.entry, j) { // or it has left meanwhile
+		_, held := m.holds(j)
+		return sent{held: held}, held
 	}
 	first := m.flights.take(it)
 	if j.pattern == patternAsync {
@@ -91,10 +95,16 @@ func (m *messages) sendWaiting(ctx context.Context, j job) (s sent, waited bool)
 			return sent{of: 1, waits: 1, err: context.Cause(ctx)}, true
 		}
 	}
+	if !first && errors.Is(it.came.err, errTaken) { // what takes up the backlog waits for no other agent
+		it = &item{entry: it.entry}
+		gone = m.arriveSoon(ctx, it)
+	}
 	switch {
-	case gone || errors.Is(it.came.err, errTaken):
+	case gone:
 		_, held := m.holds(j)
 		return sent{held: held}, held
+	case errors.Is(it.came.err, errTaken):
+		return sent{of: 1, waits: 1, err: context.Cause(ctx)}, true
 	case it.came.id == "":
 		m.flights.tell(promise.Error("Outbox: " + it.came.err.Error()))
 		return s, false

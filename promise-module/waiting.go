@@ -177,16 +177,12 @@ func (c *claimed) read() error {
 // letGo leaves the message where it is.
 func (c *claimed) letGo() { c.f.Close() }
 
-// done takes the message out of the outbox and tells whether it was still there:
-// what its promise superseded meanwhile is not. The folder is not synced: what
-// comes back after a power failure is sent again, and stored once.
-func (c *claimed) done() (there bool, err error) {
+// done takes the message out of the outbox, where its promise has not superseded
+// it meanwhile. The folder is not synced: what comes back after a power failure
+// is sent again, and stored once.
+func (c *claimed) done() error {
 	defer c.f.Close()
-	err = os.Remove(c.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return err == nil, err
+	return removeFile(c.path)
 }
 
 // addressedTo finds the keys that a waiting message needs on its way.
