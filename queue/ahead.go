@@ -26,7 +26,9 @@ type walTail struct {
 }
 
 func openWALTail(folder string) (*walTail, error) {
-	f, err := os.OpenFile(filepath.Join(folder, fileName+"-wal"), os.O_WRONLY, 0)
+	// Appended, never written to a place: a command that purges dead letters may write
+	// the WAL at the very moment, and what it wrote must not become zeroes.
+	f, err := os.OpenFile(filepath.Join(folder, fileName+"-wal"), os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +49,7 @@ func (t *walTail) grow(used int64) error {
 	if missing <= walAhead/2 || !t.mayGrow() {
 		return nil
 	}
-	n, err := t.file.WriteAt(t.zeroes[:missing], t.size)
+	n, err := t.file.Write(t.zeroes[:missing])
 	t.size += int64(n)
 	if err != nil {
 		return err
