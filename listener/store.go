@@ -38,13 +38,13 @@ func (l *Listener) store(in Incoming, o message.Opened) {
 			return
 		}
 		l.counts.Stored.Add(1)
-		l.stored(o.Container.Schema)
 		if replies {
 			go l.answerFully(in, o, s.Position, message.Stored)
-			return
+		} else {
+			in.answer(receipt)
+			l.owed.Done()
 		}
-		defer l.owed.Done()
-		in.answer(receipt)
+		l.stored(o.Container.Schema) // what follows from it does not go before the answer
 	})
 	if err != nil {
 		l.owed.Done()

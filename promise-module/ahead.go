@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"runtime"
 	"time"
 
 	"github.com/webhuis/cfengine-messages/hostkey"
@@ -57,6 +58,7 @@ func (m *messages) sealAhead(j job, p promise.Promise) *ahead {
 	a := &ahead{seq: seq, at: m.now(), done: make(chan struct{})}
 	m.flights.going.Go(func() {
 		defer close(a.done)
+		runtime.Gosched() // who reads what the agent says goes first, and waits there
 		ctx, cancel := j.bounded(m.flights.ctx)
 		defer cancel()
 		if a.parcel, a.err = m.addressed(ctx, j); a.err == nil {

@@ -40,9 +40,9 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	if len(os.Args) == 1 {
-		// A promise is kept step by step: on one processor that takes less, of all
-		// of them, than with the steps handed from one to another.
-		runtime.GOMAXPROCS(1)
+		// One speaks with the agent while another signs; what more there are would
+		// only look for work, on each promise.
+		runtime.GOMAXPROCS(min(2, runtime.NumCPU()))
 	}
 	out := os.Stdout
 	os.Stdout = os.Stderr // what a library may print must not reach the agent
