@@ -29,7 +29,7 @@ import (
 )
 
 // patience bounds whatever a test waits for.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // asProgram makes the test binary the program itself.
 const asProgram = "CF_MESSAGED_TEST_PROGRAM"

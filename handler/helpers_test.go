@@ -99,7 +99,7 @@ func mustClose(tb testing.TB, r *Runner) {
 // until waits until the Runner's status is as wanted.
 func until(tb testing.TB, r *Runner, what string, wanted func(Status) bool) Status {
 	tb.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		s := r.Status()
 		if wanted(s) {
 			return s

@@ -18,7 +18,7 @@ import (
 
 // anAsync is a promise that does not wait for its receipt.
 func anAsync(endpoint string) promise.Promise {
-	return aPromise(map[string]string{"pattern": `"async_request"`, "to": quoted(endpoint), "timeout": `"1"`, "retries": `"0"`})
+	return aPromise(map[string]string{"pattern": `"async_request"`, "to": quoted(endpoint), "retries": `"0"`})
 }
 
 func outboxFiles(t *testing.T, m *messages) []string {
@@ -35,9 +35,7 @@ func TestAnAsyncRequestIsNotWaitedFor(t *testing.T) {
 	m := newNode(t)
 	answered := make(chan struct{})
 	endpoint := listen(t, func(frame []byte) []byte { <-answered; return bareReceipt(t, stored, idOf(frame)) })
-	p := anAsync(endpoint)
-	p.Attributes["timeout"] = json.RawMessage(`"60"`)
-	o := m.Evaluate(t.Context(), p)
+	o := m.Evaluate(t.Context(), anAsync(endpoint))
 	if files := outboxFiles(t, m); len(files) != 1 {
 		t.Fatalf("it is not in the outbox: %v, %+v", files, o)
 	}
@@ -63,7 +61,9 @@ func TestTheNextRunSettlesWhatTheLastLeft(t *testing.T) {
 		}
 		return bareReceipt(t, message.Receipt{Status: message.Duplicate}, idOf(frame))
 	})
-	m.Evaluate(t.Context(), anAsync(endpoint))
+	p := anAsync(endpoint)
+	p.Attributes["timeout"] = json.RawMessage(`"1"`)
+	m.Evaluate(t.Context(), p)
 	m.Terminate(t.Context())
 	if len(outboxFiles(t, m)) != 1 {
 		t.Fatal("without a receipt it must wait")

@@ -26,7 +26,7 @@ import (
 )
 
 // patience bounds whatever a test waits for.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // hosts have their keys made once: the hub, and nodes that it trusts.
 var hosts = sync.OnceValue(func() (h struct{ hub, a, b, stranger *hostkey.Pair }) {

@@ -157,7 +157,7 @@ func TestWait(t *testing.T) {
 	q := mustOpen(t, folder, Options{})
 	r := mustRead(t, folder)
 	r.Poll = time.Millisecond
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	const all = 200
 	go func() {

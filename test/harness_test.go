@@ -15,7 +15,7 @@ import (
 )
 
 // patience bounds everything that a story waits for.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // programs builds both programs once for all stories and returns the folder
 // that they lie in. MESSAGES_BIN names programs that were built elsewhere.
@@ -61,7 +61,7 @@ func TestStories(t *testing.T) {
 			"eventually": cmdEventually,
 		},
 		RequireExplicitExec: true,
-		Deadline:            time.Now().Add(5 * time.Minute),
+		Deadline:            time.Now().Add(15 * time.Minute),
 	})
 }
 

@@ -196,7 +196,7 @@ func TestAnswerFaults(t *testing.T) {
 // All containers of an answer are of one moment, while the truth changes.
 func TestOneMoment(t *testing.T) {
 	w := newWorld(t)
-	r := w.runner(Limits{Time: 20 * time.Second}, "twice", `for: trusted
+	r := w.runner(Limits{Time: time.Minute}, "twice", `for: trusted
 containers:
   a: {single: true, sql: "SELECT content FROM host"}
   b: {single: true, sql: "SELECT content FROM host"}

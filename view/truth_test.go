@@ -67,7 +67,7 @@ func (l *listener) say(sender string, schemasAndContents ...string) {
 	}
 	stored.Wait()
 	l.truth.Wake()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	l.must(l.truth.WaitFor(ctx, last))
 }
