@@ -65,6 +65,9 @@ func Decode(b []byte, l Limits) (Container, error) {
 	if len(b) > l.Size {
 		return Container{}, tooLarge(len(b), l)
 	}
+	if c, ok := quickDecode(b, l.Depth); ok {
+		return c, nil
+	}
 	var c Container
 	if err := read(b, l.Depth+2, c.read); err != nil {
 		return Container{}, err
@@ -120,12 +123,12 @@ func (c Container) check() error {
 // validName is the grammar of schema ids and view names.
 func validName(s string) bool {
 	return s != "" && len(s) <= 64 && s[0] >= 'a' && s[0] <= 'z' &&
-		only(s, "abcdefghijklmnopqrstuvwxyz0123456789_")
+		nameLetters.hold(s)
 }
 
 func validID(s string) bool {
 	return s != "" && len(s) <= 128 &&
-		only(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-")
+		idLetters.hold(s)
 }
 
 // validVersion is major.minor, five digits at most each, no leading zeros.
@@ -135,7 +138,33 @@ func validVersion(s string) bool {
 }
 
 func validCount(s string) bool {
-	return s != "" && len(s) <= 5 && only(s, "0123456789") && (s == "0" || s[0] != '0')
+	return s != "" && len(s) <= 5 && digitLetters.hold(s) && (s == "0" || s[0] != '0')
+}
+
+// alphabet is a set of bytes.
+type alphabet [256]bool
+
+// The alphabets of what every message has.
+var (
+	nameLetters  = newAlphabet("abcdefghijklmnopqrstuvwxyz0123456789_")
+	idLetters    = newAlphabet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-")
+	digitLetters = newAlphabet("0123456789")
+)
+
+func newAlphabet(letters string) (a alphabet) {
+	for _, c := range []byte(letters) {
+		a[c] = true
+	}
+	return a
+}
+
+func (a *alphabet) hold(s string) bool {
+	for i := range len(s) {
+		if !a[s[i]] {
+			return false
+		}
+	}
+	return true
 }
 
 func only(s, allowed string) bool {

@@ -51,16 +51,17 @@ func decodePayload(encoded []byte) ([]byte, error) {
 
 // cut finds the three parts of a compact JWS.
 func cut(frame []byte) (header, payload, signature []byte, err error) {
-	switch dots := bytes.Count(frame, []byte(".")); dots {
-	case 2:
-	case 4:
-		return nil, nil, nil, refuse(Malformed, "five parts, so it is encrypted (JWE), where a signed envelope belongs")
-	default:
-		return nil, nil, nil, refuse(Malformed,
-			"%d dots; an envelope is a JWS in compact serialization, two dots, and a container begins with {", dots)
+	header, rest, _ := bytes.Cut(frame, []byte("."))
+	payload, signature, found := bytes.Cut(rest, []byte("."))
+	if found && bytes.IndexByte(signature, '.') < 0 {
+		return header, payload, signature, nil
 	}
-	parts := bytes.Split(frame, []byte("."))
-	return parts[0], parts[1], parts[2], nil
+	dots := bytes.Count(frame, []byte("."))
+	if dots == 4 {
+		return nil, nil, nil, refuse(Malformed, "five parts, so it is encrypted (JWE), where a signed envelope belongs")
+	}
+	return nil, nil, nil, refuse(Malformed,
+		"%d dots; an envelope is a JWS in compact serialization, two dots, and a container begins with {", dots)
 }
 
 // open cuts a frame up and reads its header; of the payload it reads nothing.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -117,4 +118,48 @@ func FuzzEnrolment(f *testing.F) {
 			t.Fatalf("%q asks", frame)
 		}
 	})
+}
+
+// FuzzQuick: what is passed over quickly, reader takes too, and reads alike.
+func FuzzQuick(f *testing.F) {
+	f.Add(hostContainer(f), 3)
+	for _, text := range []string{
+		`{"alg":"PS256","typ":"cf-message","kid":"SHA=0","iat":1,"exp":9007199254740991,"seq":12}`, `{"seq":-1,"iat":01}`, `{"iat":1,"iat":2}`,
+		` {"a" : {"message_id":"m", "content":[1.5e3,{"b":{},"c":"é\n"}],"version":"1.0"} } `, `{"a":{"message_id":"m","content":1,"content":2,"version":"1.0"}}`,
+		`{"a":{"message_id":"m","content":{"b":1,"b":2},"version":"1.0"}}`, `{"a":{"content":"\u0000"}}`, `["\ud800"]`, "[\"\xff\"]", `[1e400,1e99]`, `{"a":{},"b":{}}`,
+	} {
+		f.Add([]byte(text), 5)
+	}
+	f.Fuzz(func(t *testing.T, b []byte, depth int) {
+		depth &= 31
+		if quickCheck(b, depth) {
+			if err := read(b, depth, func(r *reader) error { _, err := r.value(); return err }); err != nil {
+				t.Fatalf("%q: %v", b, err)
+			}
+		}
+		if got, ok := quickDecode(b, depth); ok {
+			var want Container
+			if err := read(b, depth+2, want.read); err != nil || !reflect.DeepEqual(got, want) {
+				t.Fatalf("%q: %+v\n%+v, %v", b, got, want, err)
+			}
+		}
+		if got, ok := quickHeader(b); ok {
+			var want Header
+			err := read(b, 1, func(r *reader) error { return r.object(func(name string) error { return want.member(r, name) }) })
+			if err != nil || got != want {
+				t.Fatalf("%q: %+v\n%+v, %v", b, got, want, err)
+			}
+		}
+	})
+}
+
+// TestQuickTakesTheOrdinary: reader is for what is rare.
+func TestQuickTakesTheOrdinary(t *testing.T) {
+	if _, ok := quickDecode(hostContainer(t), 8); !ok {
+		t.Error("a container is left to reader")
+	}
+	text, err := decode64([]byte(strings.Split(string(sealed(t, hostContainer(t), hour(), node())), ".")[0]))
+	if _, ok := quickHeader(text); !ok || err != nil {
+		t.Errorf("the header %s is left to reader, %v", text, err)
+	}
 }

@@ -85,6 +85,9 @@ func appendText(b []byte, name, value string) []byte {
 // receiver does not understand (crit, b64, jwk, jku, zip, ...) it must not
 // pass over (RFC 7515 section 4.1.11).
 func parseHeader(b []byte) (Header, error) {
+	if h, ok := quickHeader(b); ok {
+		return h, nil
+	}
 	var h Header
 	err := read(b, 1, func(r *reader) error {
 		return r.object(func(name string) error { return h.member(r, name) })

@@ -48,6 +48,9 @@ func CheckJSON(b []byte, l Limits) error {
 	if len(b) > l.Size {
 		return tooLarge(len(b), l)
 	}
+	if quickCheck(b, l.Depth) {
+		return nil
+	}
 	return read(b, l.Depth, func(r *reader) error {
 		_, err := r.value()
 		return err

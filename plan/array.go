@@ -142,3 +142,12 @@ func (m *items) unique() verdict {
 	}
 	return fits
 }
+
+func isASCII(b []byte) bool {
+	for _, c := range b {
+		if c >= 0x80 {
+			return false
+		}
+	}
+	return true
+}

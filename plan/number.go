@@ -1,12 +1,14 @@
 package plan
 
+import "github.com/webhuis/cfengine-messages/scan"
+
 // numberRules are the keywords for numbers; nil ones ask for nothing.
 type numberRules struct {
 	min, above, max, below, multiple *decimal
 }
 
 func (w *walker) number(n *node, i int) (int, verdict) {
-	end, whole := scanNumber(w.src, i)
+	end, whole := scan.Number(w.src, i)
 	if end == nowhere || end-i > maxNumber {
 		return nowhere, unsure
 	}
@@ -49,42 +51,4 @@ func (r *numberRules) judge(d decimal) verdict {
 		return d.multipleOf(*r.multiple)
 	}
 	return fits
-}
-
-// scanNumber gives the end of the number at i (RFC 8259 section 6), and whether
-// it is written as an integer. An exponent of three digits is too odd to follow.
-func scanNumber(src []byte, i int) (end int, whole bool) {
-	if i < len(src) && src[i] == '-' {
-		i++
-	}
-	start := i
-	i = digits(src, i)
-	if i == start || src[start] == '0' && i > start+1 {
-		return nowhere, false
-	}
-	whole = true
-	if i < len(src) && src[i] == '.' {
-		start, whole = i+1, false
-		if i = digits(src, start); i == start {
-			return nowhere, false
-		}
-	}
-	if i < len(src) && src[i]|0x20 == 'e' {
-		whole = false
-		if i++; i < len(src) && (src[i] == '+' || src[i] == '-') {
-			i++
-		}
-		start = i
-		if i = digits(src, start); i == start || i > start+2 {
-			return nowhere, false
-		}
-	}
-	return i, whole
-}
-
-func digits(src []byte, i int) int {
-	for i < len(src) && '0' <= src[i] && src[i] <= '9' {
-		i++
-	}
-	return i
 }

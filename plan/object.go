@@ -3,6 +3,8 @@ package plan
 import (
 	"bytes"
 	"unicode/utf8"
+
+	"github.com/webhuis/cfengine-messages/scan"
 )
 
 // objectRules are the keywords for objects.
@@ -88,7 +90,7 @@ func (w *walker) member(o *objectRules, m *members, i int) int {
 	if !w.at(i, '"') {
 		return nowhere
 	}
-	end, form := scanText(w.src, i)
+	end, form := scan.Text(w.src, i)
 	if end == nowhere {
 		return nowhere
 	}
@@ -103,7 +105,7 @@ func (w *walker) member(o *objectRules, m *members, i int) int {
 	switch {
 	case o.isOpen():
 		end, v = w.value(anything, at)
-	case form&escaped != 0 || form&foreign != 0 && !utf8.Valid(name):
+	case form&scan.Escaped != 0 || form&scan.Foreign != 0 && !utf8.Valid(name):
 		m.odd = true
 		end, _ = w.value(anything, at)
 		v = unsure

@@ -3,6 +3,8 @@ package plan
 import (
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/webhuis/cfengine-messages/scan"
 )
 
 // textRules are the keywords for strings. Lengths count code points.
@@ -13,7 +15,7 @@ type textRules struct {
 }
 
 func (w *walker) text(n *node, i int) (int, verdict) {
-	end, f := scanText(w.src, i)
+	end, f := scan.Text(w.src, i)
 	if end == nowhere {
 		return nowhere, unsure
 	}
@@ -30,11 +32,11 @@ func (w *walker) text(n *node, i int) (int, verdict) {
 
 // read gives a text as decoding would. It gives up where that would put
 // replacement characters: at bytes that are no UTF-8, and at lone surrogates.
-func (w *walker) read(quoted []byte, f form) ([]byte, bool) {
-	if f&foreign != 0 && !utf8.Valid(quoted) {
+func (w *walker) read(quoted []byte, f scan.Form) ([]byte, bool) {
+	if f&scan.Foreign != 0 && !utf8.Valid(quoted) {
 		return nil, false
 	}
-	if f&escaped == 0 {
+	if f&scan.Escaped == 0 {
 		return quoted, true
 	}
 	var ok bool
@@ -50,15 +52,15 @@ func unescape(to, quoted []byte) ([]byte, bool) {
 			i++
 			continue
 		}
-		r, isUnit := unit(quoted[i:])
+		r, isUnit := scan.Unit(quoted[i:])
 		if !isUnit {
-			to = append(to, short(quoted[i+1]))
+			to = append(to, scan.Short(quoted[i+1]))
 			i += 2
 			continue
 		}
 		i += 6
 		if utf16.IsSurrogate(r) {
-			low, _ := unit(quoted[i:])
+			low, _ := scan.Unit(quoted[i:])
 			if r = utf16.DecodeRune(r, low); r == utf8.RuneError {
 				return to, false
 			}
@@ -69,7 +71,7 @@ func unescape(to, quoted []byte) ([]byte, bool) {
 	return to, true
 }
 
-func (w *walker) judge(t *textRules, value []byte, f form) verdict {
+func (w *walker) judge(t *textRules, value []byte, f scan.Form) verdict {
 	if t == nil {
 		return fits
 	}

@@ -1,5 +1,7 @@
 package plan
 
+import "github.com/webhuis/cfengine-messages/scan"
+
 // Bounds of what is walked; beyond them is a doubt. The validator's own guard
 // has 64 levels and numbers of 40 bytes (facts/storage.md 7.2).
 const (
@@ -8,7 +10,7 @@ const (
 )
 
 // nowhere is the end of what is no JSON, or too odd to follow.
-const nowhere = -1
+const nowhere = scan.Nowhere
 
 // walker goes over one content.
 type walker struct {
@@ -56,18 +58,7 @@ func (w *walker) word(n *node, i int, word string, t types) (int, verdict) {
 	return end, max(n.types.allow(t), n.enum.word(word))
 }
 
-// space passes over white space (RFC 8259 section 2).
-func (w *walker) space(i int) int {
-	for i < len(w.src) && w.src[i] <= ' ' {
-		switch w.src[i] {
-		case ' ', '\t', '\r', '\n':
-			i++
-		default:
-			return i
-		}
-	}
-	return i
-}
+func (w *walker) space(i int) int { return scan.Space(w.src, i) }
 
 // at tells whether the byte c stands at i.
 func (w *walker) at(i int, c byte) bool { return i < len(w.src) && w.src[i] == c }

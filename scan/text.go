@@ -1,25 +1,25 @@
-package plan
+package scan
 
 import (
 	"encoding/binary"
 	"math/bits"
 )
 
-// form says what a text holds beyond plain ASCII.
-type form uint8
+// Form says what a string holds beyond plain ASCII.
+type Form uint8
 
 const (
-	escaped form = 1 << iota
-	foreign      // bytes beyond ASCII
+	Escaped Form = 1 << iota // escapes
+	Foreign                  // bytes beyond ASCII
 )
 
-// scanText gives the end of the JSON string whose quote stands at i, after its
-// other quote. Whether it is UTF-8 is for who needs to know.
-func scanText(src []byte, i int) (end int, f form) {
+// Text gives the end of the string whose quote stands at i, after its other
+// quote (RFC 8259 section 7). Whether it is UTF-8 is for who needs to know.
+func Text(src []byte, i int) (end int, f Form) {
 	for i++; ; {
 		i = plainUntil(src, i)
 		if i >= len(src) {
-			return nowhere, 0
+			return Nowhere, 0
 		}
 		switch c := src[i]; {
 		case c == '"':
@@ -27,14 +27,14 @@ func scanText(src []byte, i int) (end int, f form) {
 		case c == '\\':
 			size := escapeSize(src[i:])
 			if size == 0 {
-				return nowhere, 0
+				return Nowhere, 0
 			}
-			f |= escaped
+			f |= Escaped
 			i += size
 		case c < ' ':
-			return nowhere, 0
+			return Nowhere, 0
 		default:
-			f |= foreign
+			f |= Foreign
 			for i++; i < len(src) && src[i] >= 0x80; i++ {
 			}
 		}
@@ -70,35 +70,19 @@ func plainUntil(src []byte, i int) int {
 
 func isPlain(c byte) bool { return c >= ' ' && c < 0x80 && c != '"' && c != '\\' }
 
-func isASCII(b []byte) bool {
-	for _, c := range b {
-		if c >= 0x80 {
-			return false
-		}
-	}
-	return true
-}
-
-// escapeSize is the length of the escape that b begins with (RFC 8259 section
-// 7), 0 for none.
+// escapeSize is the length of the escape that b begins with, 0 for none.
 func escapeSize(b []byte) int {
-	if len(b) < 2 {
-		return 0
-	}
-	if b[1] == 'u' {
-		if _, ok := unit(b); !ok {
-			return 0
-		}
+	if _, ok := Unit(b); ok {
 		return 6
 	}
-	if short(b[1]) == 0 {
+	if len(b) < 2 || Short(b[1]) == 0 {
 		return 0
 	}
 	return 2
 }
 
-// short is the character that a backslash and c stand for, 0 for none.
-func short(c byte) byte {
+// Short is the character that a backslash and c stand for, 0 for none.
+func Short(c byte) byte {
 	switch c {
 	case '"', '\\', '/':
 		return c
@@ -116,8 +100,8 @@ func short(c byte) byte {
 	return 0
 }
 
-// unit reads \u and four hex digits.
-func unit(b []byte) (r rune, ok bool) {
+// Unit reads the escape that b begins with where it is \u and four hex digits.
+func Unit(b []byte) (r rune, ok bool) {
 	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
 		return 0, false
 	}
