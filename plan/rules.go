@@ -81,8 +81,9 @@ func (r *reader) arrayRules(n *node, s map[string]any, g group) {
 	n.array = a
 	a.prefix, a.items = r.schemas(n, s, "prefixItems"), r.otherwise(s, "items")
 	a.min, a.max = r.count(n, s, "minItems", 0), r.count(n, s, "maxItems", unbounded)
-	if a.contains = r.optional(s, "contains"); a.contains != nil {
-		a.minContains, a.maxContains = r.count(n, s, "minContains", 1), r.count(n, s, "maxContains", unbounded)
+	a.contains, a.maxContains = r.optional(s, "contains"), r.count(n, s, "maxContains", unbounded)
+	if s["minContains"] != nil {
+		a.minContains = r.count(n, s, "minContains", 0)
 	}
 	if v, there := s["uniqueItems"]; there {
 		unique, ok := v.(bool)

@@ -6,7 +6,8 @@ import "encoding/json"
 // validator.
 func (r *reader) doubt(n *node) { n.rest = unsure }
 
-// count reads a bound that is a small whole number.
+// count reads a bound that is a small whole number. absent, which also stands for
+// what cannot be read, must ask for nothing.
 func (r *reader) count(n *node, s map[string]any, keyword string, absent int) int {
 	d := r.decimal(n, s, keyword)
 	if d == nil {
