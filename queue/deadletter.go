@@ -61,9 +61,10 @@ func (w *writer) dropOldest() error {
 	return w.countDropped(dropped)
 }
 
-// dropAged removes the dead letters that are too old, and counts them.
+// dropAged removes dead letters that are too old, up to MaxPruning of them, and counts
+// them.
 func (w *writer) dropAged(now time.Time) error {
-	result, err := w.outlive.Exec(now.Add(-w.options.DeadLetterAge).UnixMicro())
+	result, err := w.outlive.Exec(now.Add(-w.options.DeadLetterAge).UnixMicro(), MaxPruning)
 	if err != nil {
 		return fmt.Errorf("dropping old dead letters: %w", err)
 	}

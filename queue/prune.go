@@ -36,7 +36,7 @@ type pruning struct {
 // Prune removes messages in a transaction of its own, after the answers to what was
 // put before, and returns when that is on disk. Their ids are remembered for as
 // long as they could come again (DuplicateWindow), and those that cannot any more
-// are forgotten, up to MaxPruning of them, and so are dead letters that are too old; so a
+// are forgotten, and dead letters that are too old leave, up to MaxPruning of each; so a
 // Pruning without positions is good for something too. One at a time: others wait.
 func (q *Queue) Prune(ctx context.Context, p Pruning) error {
 	if len(p.Positions) > MaxPruning {

@@ -70,7 +70,7 @@ func (w *writer) prepare(ctx context.Context) error {
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		&w.deadTotals: "SELECT letters, bytes FROM dead_totals",
 		&w.drop:       "DELETE FROM dead_letters WHERE id IN (SELECT id FROM dead_letters ORDER BY id LIMIT ?)",
-		&w.outlive:    "DELETE FROM dead_letters WHERE received_at < ?",
+		&w.outlive:    "DELETE FROM dead_letters WHERE id IN (SELECT id FROM dead_letters WHERE received_at < ? ORDER BY id LIMIT ?)",
 		&w.count:      "UPDATE dead_totals SET dropped = dropped + ?",
 		&w.recall:     "SELECT position, received_at FROM remembered WHERE message_id = ? AND sender = ?",
 		// The newest message stays, for the next one's position is counted from it.
