@@ -184,8 +184,12 @@ func (s *stage) writePolicies(ctx context.Context, endpoint string) ([]string, e
 // writePolicy writes promises into a policy of their own and has cf-promises
 // accept it: cf-agent starts daemons on one that it does not accept.
 func (s *stage) writePolicy(ctx context.Context, name, promises string) (file string, err error) {
+	return s.writeWhole(ctx, name, policyHead+promises+"}\n")
+}
+
+func (s *stage) writeWhole(ctx context.Context, name, policy string) (file string, err error) {
 	file = filepath.Join(s.node, "inputs", name+".cf")
-	if err := os.WriteFile(file, []byte(policyHead+promises+"}\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(policy), 0o600); err != nil {
 		return "", err
 	}
 	_, err = s.output(ctx, "cf-promises", "-f", file)

@@ -9,8 +9,6 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -30,8 +28,10 @@ type envelopes struct {
 	frames [][]byte
 }
 
-func (e envelopes) first(n int) envelopes {
-	return envelopes{ids: e.ids[:n], frames: e.frames[:n]}
+func (e envelopes) first(n int) envelopes { return e.part(0, n) }
+
+func (e envelopes) part(from, n int) envelopes {
+	return envelopes{ids: e.ids[from : from+n], frames: e.frames[from : from+n]}
 }
 
 // signed gives the envelopes of all loads, which are made when the first one
@@ -61,8 +61,7 @@ func (s *stage) makeSenders() ([]*hostkey.Pair, error) {
 			if pairs[i], err = newPair(); err != nil {
 				return err
 			}
-			file := filepath.Join(s.keys(), fmt.Sprintf("root-%s.pub", pairs[i].Digest()))
-			return os.WriteFile(file, pairs[i].Public().PEM(), 0o600)
+			return trust(s.keys(), pairs[i].Public())
 		})
 	}
 	return pairs, g.Wait()

@@ -63,3 +63,15 @@ func TestUnknownPart(t *testing.T) {
 		t.Errorf("the part pattern: %v, expected an error that names patterns", err)
 	}
 }
+
+func TestRunsThatSend(t *testing.T) {
+	if n := sentBy(ways, 2); n != 3*2*(1+10+50)+50 {
+		t.Errorf("three ways that send 61 in each of two rounds, and 50 that are kept from then on: %d", n)
+	}
+	for _, w := range ways {
+		text := w.promises(50, "tcp://127.0.0.1:1", "client.py")
+		if strings.Count(text, "tcp://127.0.0.1:1") != 50 || !strings.Contains(text, `_50"`) {
+			t.Errorf("%s: not 50 promises:\n%s", w.name, text)
+		}
+	}
+}

@@ -2,8 +2,9 @@
 // promises add to a run of cf-agent, how fast the module starts, how many
 // messages a listener acknowledges or stores, by each pattern, how soon a
 // handler has one, how fast the truth of a large site is made and asked, what a
-// kept promise costs, and how fast an outbox drains. It asserts nothing about
-// time.
+// kept promise costs, and how fast an outbox drains; what it does under loads of
+// many kinds and beside what a user would pick instead, what it costs when more and
+// more is stored, connected or trusted. It asserts nothing about time.
 //
 // Everything runs in a temporary folder and on the loopback interface. Each
 // figure stands beside one of the same run that tells what the machine can do:
@@ -64,6 +65,8 @@ type options struct {
 	load              string // the program of testdata/load.c
 	beside, mosquitto string // the program of beside/, and the broker; neither must be there
 
+	library string // CFEngine's, for promise modules in Python; it must not be there
+
 	peers string // folder of the Python programs
 	under string // folder in which the temporary folder is made
 	json  bool
@@ -78,10 +81,12 @@ func parseOptions(args []string) (options, error) {
 	f.StringVar(&o.load, "load", ".build/load", "the program of test/measure/testdata/load.c")
 	f.StringVar(&o.beside, "beside", ".build/beside", "the program of test/measure/beside")
 	f.StringVar(&o.mosquitto, "mosquitto", ".build/mosquitto/mosquitto", "Mosquitto's broker, with libraries it needs in lib beside it")
+	f.StringVar(&o.library, "library", ".build/cfengine_module_library.py", "CFEngine's library for promise modules in Python")
 	f.StringVar(&o.peers, "peers", "test/peers", "folder of req_client.py")
 	f.StringVar(&o.under, "dir", "", "where the temporary folder is made")
 	f.BoolVar(&o.json, "json", false, "print one JSON object")
 	quick := f.Bool("quick", false, "fewer rounds")
+	full := f.Bool("full", false, "ten million messages stored, and a swarm of 100,000 nodes")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -92,8 +97,13 @@ func parseOptions(args []string) (options, error) {
 		}
 	}
 	o.plan = usual
-	if *quick {
+	switch {
+	case *quick && *full:
+		return o, errors.New("either --quick or --full")
+	case *quick:
 		o.plan = short
+	case *full:
+		o.plan = withAll()
 	}
 	return o, nil
 }

@@ -23,6 +23,10 @@ type report struct {
 	Signed   *signedFigures   `json:"signed,omitempty"`
 	Crowds   *crowdsFigures   `json:"crowds,omitempty"`
 	Beside   *besideFigures   `json:"beside,omitempty"`
+	Growth   *growthFigures   `json:"growth,omitempty"`
+	Idle     *idleFigures     `json:"idle,omitempty"`
+	Swarm    *swarmFigures    `json:"swarm,omitempty"`
+	Runs     *runsFigures     `json:"runs,omitempty"`
 }
 
 func (r report) writeJSON(to io.Writer) error {
@@ -52,6 +56,10 @@ func (r report) writeText(to io.Writer) error {
 		{r.Signed != nil, func() { r.Signed.write(&b) }},
 		{r.Crowds != nil, func() { r.Crowds.write(&b) }},
 		{r.Beside != nil, func() { r.Beside.write(&b) }},
+		{r.Growth != nil, func() { r.Growth.write(&b) }},
+		{r.Idle != nil, func() { r.Idle.write(&b) }},
+		{r.Swarm != nil, func() { r.Swarm.write(&b) }},
+		{r.Runs != nil, func() { r.Runs.write(&b) }},
 	} {
 		if part.measured {
 			part.write()

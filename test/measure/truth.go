@@ -71,14 +71,20 @@ func (s *stage) measureTruth(ctx context.Context) (f truthFigures, err error) {
 }
 
 func (s *stage) openTruthStage() (*truthStage, error) {
+	folder := filepath.Join(s.dir, "truth")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		return nil, err
+	}
+	return s.openTruthStageIn(folder)
+}
+
+func (s *stage) openTruthStageIn(folder string) (*truthStage, error) {
 	registry, err := schemas.NewRegistry()
 	if err != nil {
 		return nil, err
 	}
-	t := &truthStage{site: newSite(s.Hosts), folder: filepath.Join(s.dir, "truth"), registry: registry, wake: func() {}}
-	if err = os.Mkdir(t.folder, 0o700); err == nil {
-		t.queue, err = queue.Open(t.folder, queue.Options{Waiting: crowd, WaitingBytes: 1 << 30})
-	}
+	t := &truthStage{site: newSite(s.Hosts), folder: folder, registry: registry, wake: func() {}}
+	t.queue, err = queue.Open(t.folder, queue.Options{Waiting: crowd, WaitingBytes: 1 << 30})
 	return t, err
 }
 

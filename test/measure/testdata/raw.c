@@ -6,11 +6,13 @@
  *
  * With a WINDOW each message is answered by its own frames, and so many are
  * under way; with 0 none is answered. Who sees the last one, the sender where
- * there are answers, writes "seconds " and the time since the first. */
+ * there are answers, writes "seconds " and the time since the first. What binds
+ * speaks CURVE where the environment has its secret key, CURVE_SECRET. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <zmq.h>
 
@@ -54,6 +56,10 @@ static void give(const void *payload, size_t size) {
 static void receive_all(int window, long count) {
   char endpoint[256];
   size_t length = sizeof endpoint;
+  const char *secret = getenv("CURVE_SECRET");
+  int yes = 1;
+  if (secret) must(zmq_setsockopt(socket_, ZMQ_CURVE_SERVER, &yes, sizeof yes));
+  if (secret) must(zmq_setsockopt(socket_, ZMQ_CURVE_SECRETKEY, secret, strlen(secret)));
   must(zmq_bind(socket_, "tcp://127.0.0.1:*"));
   must(zmq_getsockopt(socket_, ZMQ_LAST_ENDPOINT, endpoint, &length));
   printf("%s\n", endpoint);
@@ -82,6 +88,14 @@ static void send_all(int window, long count, const char *endpoint, size_t size) 
   free(payload);
 }
 
+/* raise_files lets this process have as many connections as the system allows. */
+static void raise_files(void) {
+  struct rlimit files;
+  must(getrlimit(RLIMIT_NOFILE, &files));
+  files.rlim_cur = files.rlim_max;
+  must(setrlimit(RLIMIT_NOFILE, &files));
+}
+
 int main(int argc, char **argv) {
   const char *names[] = {"request", "publish", "push", "pair"};
   const int senders[] = {ZMQ_DEALER, ZMQ_XPUB, ZMQ_PUSH, ZMQ_PAIR};
@@ -92,6 +106,7 @@ int main(int argc, char **argv) {
   if (which == 4) return 2;
   request = which == 0;
   publish = which == 1;
+  raise_files();
   void *context = zmq_ctx_new();
   socket_ = zmq_socket(context, sends ? senders[which] : receivers[which]);
   if (!socket_) must(-1);
