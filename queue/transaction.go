@@ -13,13 +13,13 @@ func (w *writer) write(batch []entry) error {
 }
 
 func (w *writer) transaction(write func() error) error {
-	if err := w.run("BEGIN IMMEDIATE"); err != nil {
+	if err := w.step("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("queue: beginning a transaction: %w", err)
 	}
 	if err := write(); err != nil {
 		return w.rollBack(fmt.Errorf("queue: writing: %w", err))
 	}
-	if err := w.run("COMMIT"); err != nil {
+	if err := w.step("COMMIT"); err != nil {
 		return w.rollBack(fmt.Errorf("queue: committing: %w", err))
 	}
 	w.inWAL += 3 * 4096 // the pages at the edges, which each commit writes again
@@ -45,17 +45,18 @@ func (w *writer) writeAll(batch []entry) error {
 	return nil
 }
 
-// writeNext writes the first of a batch, or the first many together where they may be
-// written so, and returns how many.
+// writeNext writes the first of a batch, as many together as may be written so, and
+// returns how many.
 func (w *writer) writeNext(batch []entry) (int, error) {
-	if !goTogether(batch) {
+	g, found := nextGroup(batch)
+	if !found {
 		return 1, w.writeOne(&batch[0])
 	}
-	stored, err := w.writeTogether(batch[:many])
-	for i := 0; i < many && !stored && err == nil; i++ {
+	stored, err := w.writeTogether(g, batch[:g.size])
+	for i := 0; i < g.size && !stored && err == nil; i++ {
 		err = w.writeOne(&batch[i])
 	}
-	return many, err
+	return g.size, err
 }
 
 func (w *writer) writeOne(e *entry) (err error) {

@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 
 	"github.com/webhuis/cfengine-messages/sqlite"
@@ -86,3 +87,10 @@ func (w *writer) prepare(ctx context.Context) error {
 }
 
 func (w *writer) run(text string) error { return w.conn.Run(text) }
+
+// step is run for what each transaction begins and ends with: it is compiled once.
+func (w *writer) step(text string) error {
+	return w.conn.Direct(func(d sqlite.Direct) error {
+		return d.Query(context.Background(), text, nil, func([]string, []driver.Value) error { return nil })
+	})
+}

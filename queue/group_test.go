@@ -40,20 +40,20 @@ func TestACrowdIsAsOneByOne(t *testing.T) {
 func stored(m, _ *Message)    { m.MessageID, m.Sender = "stored", "SAME" }
 func left(m, _ *Message)      { m.MessageID, m.Sender = "left", "SAME" }
 func aged(m, _ *Message)      { stored(m, m); m.ReceivedAt = noon.Add(DuplicateWindow + time.Second) }
-func large(m, _ *Message)     { m.Frame = bytes.Repeat([]byte("large"), manyFrame) }
+func large(m, _ *Message)     { m.Frame = bytes.Repeat([]byte("large"), groupFrame) }
 func twice(m, other *Message) { m.MessageID, m.Sender = other.MessageID, other.Sender }
 func letter(m, _ *Message)    { m.MessageID = "" }
 
 // crowdWith is new messages of some senders, and odd ones at random places.
 func crowdWith(odd []func(m, other *Message)) []Message {
 	r := rand.New(rand.NewPCG(1, 2))
-	all := make([]Message, 2*many+7)
+	all := make([]Message, 2*groups[0].size+15)
 	for i := range all {
 		all[i] = message(fmt.Sprint("new ", i))
 		all[i].Sender = fmt.Sprint("sender ", r.IntN(5))
 	}
 	for _, change := range odd {
-		change(&all[r.IntN(2*many)], &all[r.IntN(2*many)])
+		change(&all[r.IntN(len(all))], &all[r.IntN(len(all))])
 	}
 	return all
 }

@@ -9,14 +9,13 @@ import (
 	"github.com/webhuis/cfengine-messages/sqlite"
 )
 
-const (
-	// many is how many messages of a crowd are inserted by one run of a statement: the
-	// way into SQLite costs more than what it does there for a row.
-	many = 32
-	// manyFrame is the longest frame, in bytes, that goes this way: the driver copies
-	// what a run takes, and keeps the room.
-	manyFrame = 8 << 10
-)
+// groups are how many messages are inserted by one run of a statement, the largest
+// first: the way into SQLite costs more than what it does there for a row.
+var groups = []group{groupOf(32), groupOf(8), groupOf(1)}
+
+// groupFrame is the longest frame, in bytes, that goes this way: the driver copies
+// what a run takes, and keeps the room.
+const groupFrame = 8 << 10
 
 const (
 	insertHead = `INSERT INTO messages (received_at, pattern, sender, peer, schema, version, message_id, issued_at, seq, encrypted, frame) VALUES `
@@ -24,28 +23,38 @@ const (
 	insertTail = " ON CONFLICT DO NOTHING"
 )
 
-var (
-	insertMany = insertHead + strings.Repeat(insertRow+", ", many-1) + insertRow + insertTail
-	recallAny  = "SELECT 1 FROM remembered WHERE (message_id, sender) IN (VALUES " + strings.Repeat("(?, ?), ", many-1) + "(?, ?)) LIMIT 1"
-)
-
-// goTogether tells whether the next messages of a batch are many that may be new,
-// and small.
-func goTogether(batch []entry) bool {
-	if len(batch) < many {
-		return false
-	}
-	for i := range batch[:many] {
-		if batch[i].letter != nil || len(batch[i].message.Frame) > manyFrame {
-			return false
-		}
-	}
-	return true
+// group is a number of messages, with the statements for so many.
+type group struct {
+	size           int
+	insert, recall string
 }
 
-// writeTogether stores many messages, where all of them are new. False where one is
-// not: then none is stored, and they want to be looked at one by one.
-func (w *writer) writeTogether(entries []entry) (stored bool, err error) {
+func groupOf(n int) group {
+	return group{
+		size:   n,
+		insert: insertHead + strings.Repeat(insertRow+", ", n-1) + insertRow + insertTail,
+		recall: "SELECT 1 FROM remembered WHERE (message_id, sender) IN (VALUES " + strings.Repeat("(?, ?), ", n-1) + "(?, ?)) LIMIT 1",
+	}
+}
+
+// nextGroup gives the largest for the first entries of a batch, messages that are not
+// large; false where the first one is none.
+func nextGroup(batch []entry) (group, bool) {
+	small := 0
+	for small < min(len(batch), groups[0].size) && batch[small].letter == nil && len(batch[small].message.Frame) <= groupFrame {
+		small++
+	}
+	for _, g := range groups {
+		if g.size <= small {
+			return g, true
+		}
+	}
+	return group{}, false
+}
+
+// writeTogether stores a group of messages, where all of them are new. False where one
+// is not: then none is stored, and they want to be looked at one by one.
+func (w *writer) writeTogether(g group, entries []entry) (stored bool, err error) {
 	w.senderIDs = w.senderIDs[:0]
 	for i := range entries {
 		id, err := w.senderNumber(entries[i].message.Sender)
@@ -57,11 +66,11 @@ func (w *writer) writeTogether(entries []entry) (stored bool, err error) {
 	err = w.conn.Direct(func(d sqlite.Direct) error {
 		defer func() { clear(w.values[:cap(w.values)]) }() // let the frames go
 		if w.pruned {
-			if left, err := w.anyLeft(d, entries); left || err != nil {
+			if left, err := w.anyLeft(d, g, entries); left || err != nil {
 				return err
 			}
 		}
-		stored, err = w.insertAll(d, entries)
+		stored, err = w.insertAll(d, g, entries)
 		return err
 	})
 	if err != nil {
@@ -71,12 +80,12 @@ func (w *writer) writeTogether(entries []entry) (stored bool, err error) {
 }
 
 // anyLeft tells whether the id of one of them is remembered.
-func (w *writer) anyLeft(d sqlite.Direct, entries []entry) (left bool, err error) {
+func (w *writer) anyLeft(d sqlite.Direct, g group, entries []entry) (left bool, err error) {
 	w.values = w.values[:0]
 	for i := range entries {
 		w.values = append(w.values, entries[i].message.MessageID, w.senderIDs[i])
 	}
-	err = d.Query(context.Background(), recallAny, w.values, func([]string, []driver.Value) error {
+	err = d.Query(context.Background(), g.recall, w.values, func([]string, []driver.Value) error {
 		left = true
 		return nil
 	})
@@ -85,7 +94,7 @@ func (w *writer) anyLeft(d sqlite.Direct, entries []entry) (left bool, err error
 
 // insertAll inserts all or none. Positions rise by one from row to row, for nobody
 // else writes and none is given.
-func (w *writer) insertAll(d sqlite.Direct, entries []entry) (bool, error) {
+func (w *writer) insertAll(d sqlite.Direct, g group, entries []entry) (bool, error) {
 	w.values = w.values[:0]
 	for i := range entries {
 		m := &entries[i].message
@@ -93,7 +102,7 @@ func (w *writer) insertAll(d sqlite.Direct, entries []entry) (bool, error) {
 			m.Schema, m.Version, m.MessageID, m.IssuedAt, int64(m.Seq), m.Encrypted, m.Frame)
 	}
 	nothing := func([]string, []driver.Value) error { return nil }
-	if err := d.Query(context.Background(), insertMany, w.values, nothing); err != nil {
+	if err := d.Query(context.Background(), g.insert, w.values, nothing); err != nil {
 		return false, err
 	}
 	var inserted, last int64
