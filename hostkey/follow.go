@@ -14,7 +14,7 @@ type limits struct {
 	entries int           // of the folder, whatever their names
 }
 
-var defaultLimits = limits{gather: 100 * time.Millisecond, tick: time.Second, rescan: 30 * time.Second, entries: 100_000}
+var defaultLimits = limits{gather: 100 * time.Millisecond, tick: time.Second, rescan: 30 * time.Second, entries: 1_000_000}
 
 // begin starts the goroutines that end waits for.
 func (t *Trust) begin() {

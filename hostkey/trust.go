@@ -28,7 +28,7 @@ import (
 //
 // Not trusted are: symbolic links (the folder itself may be one), files that
 // everybody may write, and all in a folder where everybody may. A folder is
-// looked at up to 100,000 entries, a file up to 16 KiB.
+// looked at up to a million entries, a file up to 16 KiB.
 type Trust struct {
 	dir     string
 	limits  limits
