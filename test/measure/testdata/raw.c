@@ -7,7 +7,8 @@
  * With a WINDOW each message is answered by its own frames, and so many are
  * under way; with 0 none is answered. Who sees the last one, the sender where
  * there are answers, writes "seconds " and the time since the first. What binds
- * speaks CURVE where the environment has its secret key, CURVE_SECRET. */
+ * speaks CURVE where the environment has its secret key, CURVE_SECRET, and asks
+ * a ZAP handler (RFC 27), which admits everybody, about each client. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 #include <time.h>
 #include <zmq.h>
 
-static void *socket_;
+static void *context, *socket_;
 static int request, publish;
 
 static void must(int rc) {
@@ -53,13 +54,42 @@ static void give(const void *payload, size_t size) {
   must(zmq_send(socket_, payload, size, 0));
 }
 
+/* admit answers ZAP's requests for as long as the process lives. */
+static void admit(void *handler) {
+  for (;;) {
+    char id[256];
+    int more = 1, length = 0;
+    size_t size = sizeof more;
+    for (int i = 0; more; i++) { /* version, id, domain, address, identity, mechanism, key */
+      char frame[256];
+      int n = zmq_recv(handler, frame, sizeof frame, 0);
+      must(n);
+      if (i == 1) memcpy(id, frame, length = n < 256 ? n : 256);
+      must(zmq_getsockopt(handler, ZMQ_RCVMORE, &more, &size));
+    }
+    must(zmq_send(handler, "1.0", 3, ZMQ_SNDMORE));
+    must(zmq_send(handler, id, length, ZMQ_SNDMORE));
+    must(zmq_send(handler, "200", 3, ZMQ_SNDMORE));
+    must(zmq_send(handler, "OK", 2, ZMQ_SNDMORE));
+    must(zmq_send(handler, "anybody", 7, ZMQ_SNDMORE));
+    must(zmq_send(handler, "", 0, 0));
+  }
+}
+
+static void speak_curve(const char *secret) {
+  int yes = 1;
+  void *handler = zmq_socket(context, ZMQ_REP);
+  must(zmq_bind(handler, "inproc://zeromq.zap.01"));
+  zmq_threadstart(admit, handler);
+  must(zmq_setsockopt(socket_, ZMQ_CURVE_SERVER, &yes, sizeof yes));
+  must(zmq_setsockopt(socket_, ZMQ_CURVE_SECRETKEY, secret, strlen(secret)));
+}
+
 static void receive_all(int window, long count) {
   char endpoint[256];
   size_t length = sizeof endpoint;
   const char *secret = getenv("CURVE_SECRET");
-  int yes = 1;
-  if (secret) must(zmq_setsockopt(socket_, ZMQ_CURVE_SERVER, &yes, sizeof yes));
-  if (secret) must(zmq_setsockopt(socket_, ZMQ_CURVE_SECRETKEY, secret, strlen(secret)));
+  if (secret) speak_curve(secret);
   must(zmq_bind(socket_, "tcp://127.0.0.1:*"));
   must(zmq_getsockopt(socket_, ZMQ_LAST_ENDPOINT, endpoint, &length));
   printf("%s\n", endpoint);
@@ -107,7 +137,7 @@ int main(int argc, char **argv) {
   request = which == 0;
   publish = which == 1;
   raise_files();
-  void *context = zmq_ctx_new();
+  context = zmq_ctx_new();
   socket_ = zmq_socket(context, sends ? senders[which] : receivers[which]);
   if (!socket_) must(-1);
   if (publish && sends) must(zmq_setsockopt(socket_, ZMQ_XPUB_NODROP, &yes, sizeof yes));
