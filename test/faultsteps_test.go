@@ -157,6 +157,12 @@ func placeToNote(t *testing.T, a *teller) {
 	}
 }
 
+// keeps tells whether a message is in the outbox.
+func (a *teller) keeps() bool {
+	files, _ := filepath.Glob(filepath.Join(a.state(), "outbox", "*.json"))
+	return len(files) > 0
+}
+
 // killedAtReceipt kills the module when the receipt is on its way to it. The
 // lock that it takes to note the delivery is held meanwhile, so that the kill
 // never comes too late.
@@ -176,7 +182,10 @@ func killedAtReceipt(t *testing.T, w *wire, a *teller) {
 	w.fault(func(from heading) fate {
 		if from == fromListener {
 			go func() {
-				time.Sleep(100 * time.Millisecond) // the receipt is there, and waits for the lock
+				// What was in the outbox leaves it when the receipt is there, before that waits for the lock.
+				for end := time.Now().Add(time.Minute); a.keeps() && time.Now().Before(end); {
+					time.Sleep(time.Millisecond)
+				}
 				for _, p := range a.modules() {
 					_ = p.Kill()
 				}
