@@ -25,7 +25,6 @@ func TestTwoAgentsAtOnce(t *testing.T) {
 	h.start(t)
 	w := newWire(t, h.endpoints["request"])
 	a := newTeller(t, h, w.endpoint)
-	a.usual["timeout"] = "20" // the machine has much else to do
 	var all []string
 	for n := range pairsOfAgents() {
 		says := tale{}

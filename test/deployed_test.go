@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/webhuis/cfengine-messages/hostkey"
+	"github.com/webhuis/cfengine-messages/test/ports"
 )
 
 // deployed is a site as its policy makes it: a hub whose agent keeps the
@@ -44,7 +45,7 @@ type member struct {
 // deploy lays the site out, by the names of its nodes. Nothing runs yet.
 func deploy(t *testing.T, nodes ...*member) *deployed {
 	t.Helper()
-	d := &deployed{bin: needPrograms(t), dir: t.TempDir(), endpoint: "tcp://127.0.0.1:" + steadyPort(t), nodes: nodes}
+	d := &deployed{bin: needPrograms(t), dir: t.TempDir(), endpoint: "tcp://127.0.0.1:" + ports.Free(t), nodes: nodes}
 	d.config, d.state = d.dir+"/etc/cf-messaged.yaml", d.dir+"/state"
 	d.hub = &member{name: "hub"}
 	for _, m := range append(nodes, d.hub) {

@@ -18,8 +18,10 @@ type step struct {
 	fault func(t *testing.T, w *wire, a *teller)
 	mend  func(t *testing.T, a *teller)
 
+	timeout        string // of the promise then, in seconds; "" for 20
 	request, async string // what the run says then: an expression
 	waits          bool   // the message is in the outbox after it
+	asyncWaits     bool   // where it is sent from there, though it would not be else
 	stored         bool   // and at the listener
 	next           string // what the next run says of a request
 }
@@ -27,21 +29,23 @@ type step struct {
 // steps are those between the node and the listener's receipt. Where the module
 // is killed it says nothing, and cf-agent tells that.
 var steps = []step{
-	{name: "the listener hangs up before the handshake", fault: always(fromNode, cut),
+	{name: "the listener hangs up before the handshake", fault: always(connecting, cut),
+		request: notDelivered, async: waitsOn, waits: true, next: `sent to .*, stored in`},
+	{name: "cut whenever a message leaves the node", fault: always(fromNode, cut),
 		request: notDelivered, async: waitsOn, waits: true, next: `sent to .*, stored in`},
 	{name: "cut after the message left the node", fault: once(fromNode, cut),
 		request: notDelivered, async: waitsOn, waits: true, next: `sent to .*, stored in`},
-	{name: "the message vanishes", fault: once(fromNode, vanishes),
+	{name: "the message vanishes", fault: once(fromNode, vanishes), timeout: "3",
 		request: notDelivered, async: waitsOn, waits: true, next: `sent to .*, stored in`},
 	{name: "cut after it was on the listener's disk", fault: once(fromListener, cut),
 		request: notDelivered, async: waitsOn, waits: true, stored: true, next: `sent to .*, stored there before in`},
-	{name: "the receipt vanishes", fault: once(fromListener, vanishes),
+	{name: "the receipt vanishes", fault: once(fromListener, vanishes), timeout: "10",
 		request: notDelivered, async: waitsOn, waits: true, stored: true, next: `sent to .*, stored there before in`},
 	{name: "the state cannot be written when the receipt is there", fault: noPlaceToNote, mend: placeToNote,
 		request: `info: Message ID sent to(?s:.*)error: Message ID was delivered, but that could not be noted`,
 		async:   `error: Message ID \(ID\) was delivered, but that could not be noted`, stored: true, next: `sent to .*, stored there before in`},
 	{name: "the module is killed before it has noted the receipt", fault: killedAtReceipt,
-		request: `error: .*messages.* sent an invalid/incomplete response`, async: `info: Message ID on its way`, stored: true, next: `sent to .*, stored there before in`},
+		request: `error: .*messages.* sent an invalid/incomplete response`, async: `info: Message ID on its way`, asyncWaits: true, stored: true, next: `sent to .*, stored there before in`},
 }
 
 const (
@@ -70,6 +74,9 @@ func TestFaultAtEachStep(t *testing.T) {
 
 func (s step) try(t *testing.T, h *hub, w *wire, a *teller, pattern, id string) {
 	says := tale{id: {"pattern": pattern}}
+	if s.timeout != "" {
+		says[id]["timeout"] = s.timeout
+	}
 	expect := s.request
 	if pattern == "async_request" {
 		expect = s.async
@@ -80,7 +87,8 @@ func (s step) try(t *testing.T, h *hub, w *wire, a *teller, pattern, id string) 
 		t.Errorf("the run with the fault is to say %s:\n%s", expect, out)
 	}
 	waits, _, err := a.waiting()
-	if err != nil || waits[id] != s.waits || (h.storedIDs(t)[id] == 1) != s.stored {
+	there := s.waits || s.asyncWaits && pattern == "async_request"
+	if err != nil || waits[id] != there || (h.storedIDs(t)[id] == 1) != s.stored {
 		t.Errorf("after the fault: waits %v, stored %d times, %v", waits, h.storedIDs(t)[id], err)
 	}
 	w.fault(func(heading) fate { return passes })

@@ -6,17 +6,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/webhuis/cfengine-messages/hostkey"
+	"github.com/webhuis/cfengine-messages/test/ports"
 )
 
 // hub is a listener with a socket for each pattern, to be started, killed and
@@ -42,7 +41,7 @@ func newHub(t *testing.T, sockets ...string) *hub {
 	}
 	text := "state: " + h.state + "\nkeys: " + dir + "/hub/ppkeys\nfeeds:\n  host: {from: trusted}\nlisteners:\n"
 	for _, name := range sockets {
-		h.endpoints[name] = "tcp://127.0.0.1:" + steadyPort(t)
+		h.endpoints[name] = "tcp://127.0.0.1:" + ports.Free(t)
 		pattern, _, _ := strings.Cut(name, " ")
 		text += fmt.Sprintf("  - pattern: %s\n    bind: [%q]\n", pattern, h.endpoints[name])
 		if pattern == "publish" {
@@ -188,20 +187,4 @@ func (h *hub) hosts() (map[string]known, error) {
 		all[k.Sender] = k
 	}
 	return all, nil
-}
-
-// steadyPort finds a free port below those that the system gives to clients:
-// while the listener is dead nobody else gets it.
-func steadyPort(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		port := strconv.Itoa(20000 + rand.N(12000))
-		l, err := net.Listen("tcp", "127.0.0.1:"+port)
-		if err == nil {
-			l.Close()
-			return port
-		}
-	}
-	t.Fatal("no port below 32000 is free")
-	return ""
 }

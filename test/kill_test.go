@@ -152,7 +152,7 @@ func startLoad(t *testing.T, keys, endpoint string, next func() words) *load {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, end := context.WithTimeout(context.Background(), 8*time.Minute)
+	ctx, end := context.WithTimeout(context.Background(), time.Hour)
 	l := &load{client: zmq.NewClient(zmq.ClientOptions{}), endpoint: endpoint, pair: pair, end: end, next: next, acknowledged: map[string]bool{}}
 	l.opener = &message.Opener{Keys: func(d hostkey.Digest) (*hostkey.PublicKey, bool) { return pair.Public(), d == pair.Digest() }}
 	for range senders {
@@ -195,7 +195,7 @@ func (l *load) deliver(ctx context.Context) error {
 		return err
 	}
 	for ctx.Err() == nil {
-		attempt, cancel := context.WithTimeout(ctx, 2*time.Second)
+		attempt, cancel := context.WithTimeout(ctx, patience) // a listener that ends says so at once
 		answer, err := l.client.Request(attempt, l.endpoint, frame)
 		cancel()
 		if err == nil {

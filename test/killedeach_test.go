@@ -30,6 +30,7 @@ func killRounds() int {
 func TestAgentModuleAndListenerKilled(t *testing.T) {
 	h := newHub(t, "request")
 	a := newTeller(t, h, h.endpoints["request"])
+	a.usual["timeout"] = "1" // so that some are too late
 	mustWriteFile(t, a.work+"/modules/promises/messages.json", `{"outbox_messages": 12}`)
 	h.start(t)
 	k := &account{said: map[string]string{}}

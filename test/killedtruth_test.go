@@ -53,7 +53,11 @@ func TestKilledTruth(t *testing.T) {
 	go func() { killer <- h.killAgain(ctx) }()
 	go func() { rebuilder <- h.rebuildAgain(ctx) }()
 	for h.kills.Load() < truthKills() {
-		time.Sleep(10 * time.Millisecond)
+		select {
+		case err := <-killer:
+			t.Fatal("no more is killed: ", err)
+		case <-time.After(10 * time.Millisecond):
+		}
 	}
 	cancel()
 	must(t, errors.Join(<-killer, <-rebuilder))

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/webhuis/cfengine-messages/test/ports"
 	"github.com/webhuis/cfengine-messages/zmq"
 )
 
@@ -65,7 +66,7 @@ func answersRubbish(c net.Conn) {
 // mute speaks ZeroMQ, takes every message of a pattern and answers none.
 func mute(t *testing.T, pattern string) (endpoint string) {
 	t.Helper()
-	s, err := zmq.Listen(zmq.ServerOptions{Pattern: pattern, Binds: []string{"tcp://127.0.0.1:" + steadyPort(t)}})
+	s, err := zmq.Listen(zmq.ServerOptions{Pattern: pattern, Binds: []string{"tcp://127.0.0.1:" + ports.Free(t)}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,6 +27,7 @@ type heading string
 const (
 	fromNode     heading = "the node"
 	fromListener heading = "the listener"
+	connecting   heading = "a connection" // before its first byte
 )
 
 // fate is what becomes of a message, and of the connection that carries it.
@@ -66,6 +67,9 @@ func (w *wire) fateOf(from heading) fate {
 // join carries one connection until either side ends it.
 func (w *wire) join(node net.Conn) {
 	defer node.Close()
+	if w.fateOf(connecting) != passes {
+		return
+	}
 	listener, err := net.DialTimeout("tcp", w.target, patience)
 	if err != nil {
 		return
