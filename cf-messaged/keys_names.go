@@ -45,7 +45,10 @@ for www1 too. What no key is bound to is any host's to say; conflicts shows who 
 		if err := k.approve(ctx, d); err != nil || len(names) == 0 {
 			return err
 		}
-		return tellClaims(ctx, c.ErrOrStderr(), k.config, d)
+		if err := tellClaims(ctx, c.ErrOrStderr(), k.config, d); err != nil {
+			fmt.Fprintln(c.ErrOrStderr(), "approved; but who was called so before cannot be told:", err)
+		}
+		return nil
 	}
 	keysChangeCommand(f, approve, c)
 	c.Flags().StringArrayVar(&names, "name", nil, "bind the key to this host name, and to no other; may be given again")
