@@ -7,7 +7,10 @@
 // published version never changes.
 //
 // Nothing is parsed before it is asked for, and nothing compiled before the
-// first content is to be checked: the module must start fast.
+// first content is to be checked: the module must start fast. A content that
+// surely fits is accepted by a plan of its schema (package plan), in one pass
+// over its bytes. Whatever the plan leaves open, jsonschema v5 decides; it alone
+// refuses, and what it says is put into words.
 //
 // Rules beyond JSON Schema, for built-in schemas and a site's alike:
 //   - $ref leads into the same document; nothing is ever fetched.

@@ -45,8 +45,8 @@ type Schema struct {
 	err      error
 }
 
-// Compile makes the schema ready to validate, once; Validate does it where
-// nobody has. A listener calls it at its start, so that a schema that cannot be
+// Compile makes the schema ready for every content, once; Validate does it where
+// nobody has, for a built-in schema only once its plan leaves something open. A listener calls it at its start, so that a schema that cannot be
 // used is told then and not by the first message. The error names the file and,
 // for what the meta-schema refuses, the JSON pointer.
 func (s *Schema) Compile() error {

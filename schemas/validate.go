@@ -39,7 +39,7 @@ func (s *Schema) Validate(content []byte) error {
 	return s.ask(content)
 }
 
-// ask lets v5 decide.
+// ask lets v5 decide what the plan leaves open.
 func (s *Schema) ask(content []byte) error {
 	v, err := decode(content)
 	if err != nil {
