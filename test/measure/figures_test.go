@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -72,6 +74,29 @@ func TestRunsThatSend(t *testing.T) {
 		text := w.promises(50, "tcp://127.0.0.1:1", "client.py")
 		if strings.Count(text, "tcp://127.0.0.1:1") != 50 || !strings.Contains(text, `_50"`) {
 			t.Errorf("%s: not 50 promises:\n%s", w.name, text)
+		}
+	}
+}
+
+// The parts are those that test/bench knows, and tells of in its help; the page of
+// figures names no others.
+func TestPartsAreTold(t *testing.T) {
+	read := func(file string) string {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	bench, page := read("../bench"), read("../../doc/figures.md")
+	for _, p := range parts {
+		if !regexp.MustCompile(`(?m)^  `+p.name+` +\S`).MatchString(bench) || !regexp.MustCompile(`(?m)^ +agent \|.*\b`+p.name+`\b.*\)`).MatchString(bench) {
+			t.Errorf("test/bench does not take the part %s, or has no help for it", p.name)
+		}
+	}
+	for _, command := range regexp.MustCompile("`(?:\\./)?test/bench ([a-z ]+)").FindAllStringSubmatch(page, -1) {
+		if _, err := parseOptions(strings.Fields(command[1])); err != nil {
+			t.Errorf("doc/figures.md: test/bench %s: %v", command[1], err)
 		}
 	}
 }
