@@ -39,12 +39,13 @@ func (a *answers) put(one answer) {
 	a.wake()
 }
 
-// take gives what has gathered since the last take.
-func (a *answers) take() []answer {
+// take gives what has gathered since the last take. The next gathers in room, the list
+// of a take before.
+func (a *answers) take(room []answer) []answer {
 	a.rest()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	gathered := a.waiting
-	a.waiting = nil
+	a.waiting = room[:0]
 	return gathered
 }

@@ -89,19 +89,23 @@ func (s *Server) room() bool {
 }
 
 func (s *Server) sendAnswers() {
-	for _, a := range s.answers.take() {
+	s.gathered = s.answers.take(s.gathered)
+	for _, a := range s.gathered {
 		s.open--
 		s.held -= a.size
 		if a.send && s.side.answers && s.send(a) != nil {
 			s.unsent.Add(1)
 		}
 	}
+	clear(s.gathered) // let the payloads go
 }
 
 func (s *Server) send(a answer) error {
 	if s.side.routed {
-		frames := append([][]byte{a.route.peer}, a.route.prefix...)
-		return sendFrames(s.socket, append(frames, a.payload)...)
+		s.frames = append(append(s.frames[:0], a.route.peer), a.route.prefix...)
+		s.frames = append(s.frames, a.payload)
+		defer clear(s.frames)
+		return sendFrames(s.socket, s.frames...)
 	}
 	return sendFrames(s.socket, a.payload)
 }

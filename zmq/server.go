@@ -100,9 +100,11 @@ type Server struct {
 	used    atomic.Bool // by Serve or Close, whichever came first
 
 	// Of the goroutine in Serve.
-	poller *zmq4.Poller
-	open   int   // requests not yet ended
-	held   int64 // the sum of their sizes
+	poller   *zmq4.Poller
+	open     int      // requests not yet ended
+	held     int64    // the sum of their sizes
+	gathered []answer // room for what is sent at once
+	frames   [][]byte // and for one of them
 }
 
 // Listen makes the sockets and binds them, so that an endpoint in use, or one that this host does not have, is an error
