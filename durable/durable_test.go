@@ -2,6 +2,7 @@ package durable
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -168,5 +169,49 @@ func mustFail(t *testing.T, err error, words ...string) {
 		if !strings.Contains(err.Error(), word) {
 			t.Errorf("%v, expected it to say %q", err, word)
 		}
+	}
+}
+
+// A lock file that stays open is held and released again and again, and says when
+// others would lock another one.
+func TestLockFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "folder", "lock")
+	one, err := OpenLock(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer one.Close()
+	other, err := OpenLock(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 3 {
+		if err := one.Hold(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := other.Hold(over); !errors.Is(err, context.Canceled) {
+			t.Errorf("a lock that is held: %v", err)
+		}
+		if err := one.Release(); err != nil {
+			t.Fatal(err)
+		}
+		if err := other.Hold(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := other.Release(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !one.Stands() {
+		t.Error("it does not stand")
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if one.Stands() {
+		t.Error("it stands although its name is gone")
 	}
 }
