@@ -59,7 +59,9 @@ func (s *stage) measureCrowds(ctx context.Context) (f crowdsFigures, err error) 
 	if err := disk.add(s.measureDisk()); err != nil {
 		return f, err
 	}
+	before := busyTime()
 	runs, err := s.rounds(ctx, "loads", s.CrowdRounds, cells)
+	others := before.others()
 	if err = errors.Join(err, disk.add(s.measureDisk())); err != nil {
 		return f, err
 	}
@@ -68,7 +70,7 @@ func (s *stage) measureCrowds(ctx context.Context) (f crowdsFigures, err error) 
 		figures := serverFiguresOf(runs[i])
 		f.Rows = append(f.Rows, crowdFigure{
 			Kind: row.kind, Bytes: len(row.of.frames[0]), UnderWay: row.underWay, Connections: row.connections, Offered: row.rate,
-			serverFigures: figures, Bound: row.bound(figures, f.Disk),
+			serverFigures: figures, Bound: row.bound(figures, f.Disk, others),
 		})
 	}
 	return f, nil
@@ -169,8 +171,8 @@ func fillSite(folder string) (err error) {
 	return errors.Join(err, q.Close())
 }
 
-// bound names what is used up.
-func (r crowdRow) bound(s serverFigures, disk diskFigures) string {
+// bound names what is used up. others is how many cores other programs kept busy.
+func (r crowdRow) bound(s serverFigures, disk diskFigures, others float64) string {
 	switch {
 	case r.rate > 0 && s.Rate.Median > 0.98*r.rate:
 		return "the load"
@@ -178,6 +180,8 @@ func (r crowdRow) bound(s serverFigures, disk diskFigures) string {
 		return "one turn after the other"
 	case s.Cores.Median > 0.85*float64(cores()):
 		return "processors"
+	case s.Cores.Median+others > 0.85*float64(cores()):
+		return "processors, and others in them"
 	case s.Commit.Median > 0.7*disk.Rate.Median:
 		return "disk"
 	}
