@@ -16,16 +16,9 @@ package hostkey
 // longer than five signatures. No configuration file is read, whatever the
 // environment says.
 static RSA *private_key(const unsigned char *der, long size) {
-	RSA *key;
 	if (!OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL))
 		return NULL;
-	key = d2i_RSAPrivateKey(NULL, &der, size);
-	// Blinding hides what is raised from who measures times. The time of the
-	// power does not hang on it, nobody can choose it (it is a hash with a salt),
-	// and the first one would cost as much as six signatures.
-	if (key != NULL)
-		RSA_blinding_off(key);
-	return key;
+	return d2i_RSAPrivateKey(NULL, &der, size);
 }
 
 static int raise(RSA *key, const unsigned char *from, unsigned char *to) {
