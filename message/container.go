@@ -56,6 +56,26 @@ func (c Container) Encode() ([]byte, error) {
 	return append(b, `"}}`...), nil
 }
 
+// Framed gives the content of an accepted container where that is written as Encode
+// writes it, with this schema, message id and version; nothing of it is read anew.
+// That a container was accepted is what makes it sure: it has three members, of
+// which the content is then the one between.
+func Framed(b []byte, schema, messageID, version string) (content []byte, ok bool) {
+	for _, part := range [...]string{`{"`, schema, `":{"message_id":"`, messageID, `","content":`} {
+		if len(b) < len(part) || string(b[:len(part)]) != part {
+			return nil, false
+		}
+		b = b[len(part):]
+	}
+	for _, part := range [...]string{`"}}`, version, `,"version":"`} {
+		if len(b) < len(part) || string(b[len(b)-len(part):]) != part {
+			return nil, false
+		}
+		b = b[:len(b)-len(part)]
+	}
+	return b, len(b) > 0 && b[0] > ' ' && b[len(b)-1] > ' '
+}
+
 // Decode reads a container strictly: exactly one schema id, exactly the three
 // members, everything under the guard of CheckJSON. Depth counts the levels of
 // the content, so that node and listener mean the same by a limit. Content is

@@ -197,3 +197,30 @@ func FuzzDecode(f *testing.F) {
 		checkReadsAlike(t, b, c)
 	})
 }
+
+// What Encode wrote is cut out as Decode reads it; anything else is not taken for it.
+func TestFramed(t *testing.T) {
+	for _, c := range []struct{ container, want string }{
+		{`{"host":{"message_id":"m1","content":{"a":1},"version":"1.0"}}`, `{"a":1}`},
+		{`{"host":{"message_id":"m1","content":"x","version":"1.0"}}`, `"x"`},
+		{`{"host":{"message_id":"m1","content":{"version":"1.0"},"version":"1.0"}}`, `{"version":"1.0"}`},
+		{`{"host":{"message_id":"m1","content":{"a":1} ,"version":"1.0"}}`, ""},
+		{`{"host":{"message_id":"m1","content": {"a":1},"version":"1.0"}}`, ""},
+		{`{"host":{"message_id":"m1","content":,"version":"1.0"}}`, ""},
+		{`{"host":{"message_id":"m2","content":{"a":1},"version":"1.0"}}`, ""},
+		{`{"host":{"message_id":"m1","content":{"a":1},"version":"1.1"}}`, ""},
+		{`{"role":{"message_id":"m1","content":{"a":1},"version":"1.0"}}`, ""},
+		{`{"host":{"content":{"a":1},"message_id":"m1","version":"1.0"}}`, ""},
+		{`{"host":{"message_id":"m1","content":{"a":1},"version":"1.0"}} `, ""},
+		{`{"host":{"message_id":"m1","content":`, ""},
+		{``, ""},
+	} {
+		got, ok := Framed([]byte(c.container), "host", "m1", "1.0")
+		if string(got) != c.want && ok || ok != (c.want != "") {
+			t.Errorf("%s: %q, %t", c.container, got, ok)
+		}
+		if decoded, err := Decode([]byte(c.container), Limits{}); ok && (err != nil || string(decoded.Content) != string(got)) {
+			t.Errorf("%s: decoded %q, %v", c.container, decoded.Content, err)
+		}
+	}
+}

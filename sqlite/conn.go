@@ -67,6 +67,12 @@ func (c *Conn) RollBack(cause error) error {
 	return cause
 }
 
+// Function makes a function of Go's one of SQL's, for this connection: what it gives
+// rests on its arguments alone. Source: mattn's SQLiteConn.RegisterFunc.
+func (c *Conn) Function(name string, f any) error {
+	return c.Raw(func(driver any) error { return driver.(*sqlite3.SQLiteConn).RegisterFunc(name, f, true) })
+}
+
 // CopyTo puts all that this file holds in the place of what another one holds, in
 // one transaction: who reads that sees the old or the new, and goes on with what it
 // has prepared. Neither connection may be in a transaction, and none other may write

@@ -72,6 +72,27 @@ func (f File) Open(ctx context.Context, folder, mode string) (*Conn, error) {
 	return c, nil
 }
 
+// Attach makes a file that has been made already readable beside the one that a
+// connection is to, under a name that stands in SQL as it is. folder is absolute.
+func (f File) Attach(ctx context.Context, c *Conn, folder, as string) error {
+	path := filepath.Join(folder, f.Name)
+	if _, err := os.Stat(path); err != nil {
+		return err
+	}
+	uri := url.URL{Scheme: "file", Path: path, RawQuery: "mode=ro"}
+	if _, err := c.ExecContext(ctx, "ATTACH ? AS "+as, uri.String()); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	var made int
+	if err := c.QueryRowContext(ctx, "PRAGMA "+as+".user_version").Scan(&made); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if made != len(f.Formats) {
+		return fmt.Errorf("%s has format %d, this program reads %d: start the listener once", path, made, len(f.Formats))
+	}
+	return nil
+}
+
 func (f File) connect(ctx context.Context, folder, mode string) (*Conn, error) {
 	path := filepath.Join(folder, f.Name)
 	if _, err := os.Stat(path); err != nil {
