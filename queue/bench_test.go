@@ -141,6 +141,7 @@ func BenchmarkRead(b *testing.B) {
 	}
 	mustClose(b, q)
 	r := mustRead(b, folder)
+	cpu := processorTime(b)
 	for b.Loop() {
 		for after := int64(0); after < all; {
 			page, err := r.Messages(b.Context(), Filter{After: after})
@@ -151,4 +152,5 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 	b.ReportMetric(all*float64(b.N)/b.Elapsed().Seconds(), "messages/s")
+	b.ReportMetric(float64((processorTime(b)-cpu).Nanoseconds())/1e3/all/float64(b.N), "cpu-µs/message")
 }
