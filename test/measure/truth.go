@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -36,10 +37,12 @@ type rateFigures struct {
 // repeatFigures are of hosts that say again what they said before.
 type repeatFigures struct {
 	Backlog rateFigures `json:"backlog"` // the truth alone, of a queue that is ahead of it
-	// Following is the rate of queue and truth beside each other, until the truth
-	// has the last message; Behind, how many times as long as the queue that takes.
+	// Following is the rate of the truth beside a queue that takes all of them as fast as
+	// it can, until the truth has the last one; Behind, how many times as long as the
+	// queue that takes (1 is no longer); Lag, how long after the queue's last commit.
 	Following float64 `json:"following_messages_per_s"`
 	Behind    float64 `json:"truth_behind_queue"`
+	Lag       float64 `json:"truth_lag_ms"`
 }
 
 // truthStage is a listener's state folder in this process.
@@ -137,23 +140,24 @@ func (t *truthStage) repeat(ctx context.Context, n int) (f repeatFigures, err er
 	return f, t.follow(ctx, is, n, &f)
 }
 
-// follow measures the queue with the truth beside.
-func (t *truthStage) follow(ctx context.Context, is *truth.Truth, n int, f *repeatFigures) (err error) {
+// follow measures the queue with the truth beside, which has no pause to catch up in.
+func (t *truthStage) follow(ctx context.Context, is *truth.Truth, n int, f *repeatFigures) error {
 	t.wake = is.Wake
 	defer func() { t.wake = func() {} }()
-	var took, behind time.Duration
-	for done := 0; done < n && err == nil; done += crowd {
-		var messages []queue.Message
-		if messages, err = t.make(t.any, 0, crowd); err != nil {
+	messages, err := t.make(t.any, 0, n)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	for some := range slices.Chunk(messages, crowd) {
+		if err := t.putAll(some); err != nil {
 			return err
 		}
-		began := time.Now()
-		err = t.putAll(messages)
-		took += time.Since(began)
-		err = errors.Join(err, is.WaitFor(ctx, int64(t.said)))
-		behind += time.Since(began)
 	}
-	f.Following, f.Behind = float64(n)/behind.Seconds(), behind.Seconds()/took.Seconds()
+	took := time.Since(began)
+	err = is.WaitFor(ctx, int64(t.said))
+	all := time.Since(began)
+	f.Following, f.Behind, f.Lag = float64(n)/all.Seconds(), all.Seconds()/took.Seconds(), milliseconds(all-took)
 	return err
 }
 

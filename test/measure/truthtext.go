@@ -20,7 +20,7 @@ func (f truthFigures) write(b *strings.Builder) {
 		row(b, line.name, fmt.Sprintf("%.0f", line.of.Rate), fmt.Sprintf("%.1f, of %d", line.of.CPU, line.of.Messages))
 	}
 	row(b, "repeated state, beside the queue", fmt.Sprintf("%.0f", f.Repeated.Following),
-		fmt.Sprintf("%.2f of the queue's time (aim: 1.00)", f.Repeated.Behind))
+		fmt.Sprintf("%.2f of the queue's time (aim: 1.00), %.0f ms after it", f.Repeated.Behind, f.Repeated.Lag))
 	b.WriteString("\n")
 	row(b, fmt.Sprintf("host_context, %.0f bytes", f.Idle.Bytes), "p50 µs", "p99 µs")
 	row(b, "idle (aim: 200)", fmt.Sprintf("%.0f", f.Idle.P50), fmt.Sprintf("%.0f", f.Idle.P99))
