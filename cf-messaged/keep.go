@@ -54,8 +54,6 @@ func (c *Config) kept() map[string]time.Duration {
 	return all
 }
 
-func (c *Config) keptSchemas() []string { return slices.Sorted(maps.Keys(c.kept())) }
-
 // keeper lets leave what the feeds do not keep any longer, in a goroutine of its
 // own. Another configuration is another keeper's.
 type keeper struct {

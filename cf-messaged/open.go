@@ -89,7 +89,7 @@ func (s *service) openState(w *written) (err error) {
 	}
 	s.pending = hostkey.OpenPending(s.config.pendingKeys(), s.trust.Settled, func(err error) { s.log.Error("pending keys", "error", err) })
 	s.admits = newAdmission(s.config.State, s.pair.Digest(), s.log)
-	s.truth, err = truth.Open(s.config.State, truth.Options{Schemas: w.rules.Schemas, Kept: s.config.keptSchemas(), Log: s.log, Changed: s.changed})
+	s.truth, err = truth.Open(s.config.State, truth.Options{Schemas: w.rules.Schemas, Log: s.log, Changed: s.changed})
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func rebuild(c *cobra.Command, f *flags, asJSON bool) error {
 	}
 	began, told := time.Now(), time.Now()
 	var messages int64
-	err = truth.Rebuild(c.Context(), config.State, truth.Options{Schemas: registry, Kept: config.keptSchemas(), Log: log}, func(done, total int64) {
+	err = truth.Rebuild(c.Context(), config.State, truth.Options{Schemas: registry, Log: log}, func(done, total int64) {
 		messages = done
 		if time.Since(told) > time.Second {
 			told = time.Now()

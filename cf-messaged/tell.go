@@ -48,7 +48,7 @@ func (s *service) reload() {
 		s.log.Error("reload refused, the old configuration stays", "error", err)
 		return
 	}
-	if err := s.truth.SetSchemas(rules.Schemas, config.keptSchemas()); err != nil {
+	if err := s.truth.SetSchemas(rules.Schemas); err != nil {
 		s.log.Error("the views of the schemas stay as they were", "error", err)
 	}
 	s.admits.follow(config, views, rules.Schemas, s.takeRules)

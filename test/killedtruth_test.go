@@ -177,7 +177,8 @@ func (h *hub) sameAnew(t *testing.T) {
 	t.Helper()
 	registry, err := schemas.NewRegistry()
 	must(t, err)
-	tables := []string{"_meta", "_latest", "_history", "_unique", "_senders", "_skipped"}
+	tables := []string{"_meta", "_latest", "_history", "_unique", "_senders", "_skipped",
+		"(SELECT schema, entity, sender, version, content FROM main._facts)", "(SELECT schema, entity, position FROM main._facts JOIN main._messages USING (id))"}
 	was := map[string][]string{}
 	for _, table := range tables {
 		was[table] = slices.Sorted(slices.Values(h.rows(t, "SELECT * FROM "+table)))
@@ -196,7 +197,7 @@ func (h *hub) sameAnew(t *testing.T) {
 // rows are what a question to the truth gives, in order.
 func (h *hub) rows(t *testing.T, question string) (all []string) {
 	t.Helper()
-	conn, err := truth.Connect(t.Context(), h.state)
+	conn, err := truth.ConnectAsOf(t.Context(), h.state, time.Now().Add(24*time.Hour)) // which shows history as well
 	must(t, err)
 	defer conn.Close()
 	rows, err := conn.QueryContext(t.Context(), question)

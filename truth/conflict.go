@@ -34,7 +34,7 @@ func (r *Reader) Conflicts(ctx context.Context) ([]Conflict, error) {
 		c.Value, c.ReceivedAt = value, instant(receivedAt)
 		return c, err
 	}, `SELECT u.schema, u.property, u.value, u.entity, l.sender, l.message_id, l.received_at
-		FROM _unique u JOIN main._latest l USING (schema, entity)
+		FROM _unique u JOIN _latest l USING (schema, entity)
 		WHERE (u.schema, u.property, u.value) IN
 			(SELECT schema, property, value FROM _unique GROUP BY 1, 2, 3 HAVING count(*) > 1)
 		ORDER BY 1, 2, 3, 4`)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/webhuis/cfengine-messages/sqlite"
@@ -34,56 +33,20 @@ func Connect(ctx context.Context, folder string) (*sqlite.Conn, error) {
 // ConnectAsOf is Connect with views of what had been said until a time, also where
 // it was received later.
 func ConnectAsOf(ctx context.Context, folder string, at time.Time) (*sqlite.Conn, error) {
+	return connectWith(ctx, folder, func(conn *sqlite.Conn) error { return goBack(ctx, conn, at) })
+}
+
+// connectWith is Connect with the views of showHistory, and what more does.
+func connectWith(ctx context.Context, folder string, more func(*sqlite.Conn) error) (*sqlite.Conn, error) {
 	conn, err := Connect(ctx, folder)
 	if err != nil {
 		return nil, err
 	}
-	if err := goBack(ctx, conn, at); err != nil {
-		return nil, errors.Join(fmt.Errorf("truth: making the views of that time: %w", err), conn.Close())
+	if err = showHistory(ctx, conn, folder); err == nil {
+		err = more(conn)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("truth: making the views of what was said: %w", err), conn.Close())
 	}
 	return conn, nil
-}
-
-// goBack puts views in the place of _latest and of what it is made of, and the
-// schemas' views anew upon them, for this connection only: what is temporary is found
-// first. There a position is the id of what was said.
-func goBack(ctx context.Context, conn *sqlite.Conn, at time.Time) error {
-	views, err := viewTexts(ctx, conn)
-	if err != nil {
-		return err
-	}
-	for _, text := range append([]string{
-		"CREATE VIEW _latest AS " + latestAt(at),
-		"CREATE VIEW _facts AS SELECT position AS id, schema, entity, sender, version, content FROM _latest",
-		"CREATE VIEW _newest AS SELECT position AS id, received_at FROM main._said",
-	}, views...) {
-		if err := conn.Run("CREATE TEMP" + strings.TrimPrefix(text, "CREATE")); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func viewTexts(ctx context.Context, conn *sqlite.Conn) ([]string, error) {
-	rows, err := conn.QueryContext(ctx, "SELECT sql FROM sqlite_schema WHERE type = 'view' AND name NOT GLOB '_*'")
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var texts []string
-	for rows.Next() {
-		var text string
-		if err := rows.Scan(&text); err != nil {
-			return nil, err
-		}
-		texts = append(texts, text)
-	}
-	return texts, rows.Err()
-}
-
-// latestAt selects of each entity the newest that was said until then.
-func latestAt(at time.Time) string {
-	return fmt.Sprintf(`SELECT `+columns+` FROM main._history h WHERE h."from" <= %d AND NOT EXISTS (
-		SELECT 1 FROM main._said s JOIN main._order n USING (id) WHERE s.position = h.position
-			AND (n."from", n.tie, n.position) > (s."from", s.tie, s.position) AND n."from" <= %[1]d)`, at.UnixMicro())
 }

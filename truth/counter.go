@@ -12,21 +12,20 @@ const maxSpans = 1000
 // counter is what is known of one sender's messages of one schema. The schema's
 // numbers (seq, DESIGN.md section 4) tell what did not come.
 type counter struct {
-	id                  int64 // in the file; 0 when it is not there
-	firstSeen, lastSeen int64
-	messages            int64
-	counted             int64 // position of the last one
+	lastSeen int64
+	messages int64
+	high     int64 // the last number of the present counting; 0 when it has none
+	highAt   int64 // when that was issued
 
-	low, high int64 // numbers from the first to the last one, of the present counting; 0 when it has none
-	highAt    int64 // when high was issued
+	firstSeen int64
+	counted   int64 // what lies up to this position is counted: see recount
+	low       int64 // the first number of the present counting
 	beganAt   int64 // when the present counting began; 0 for the first one
 	gaps      int64
 	missing   []span // where the gaps are, in rising order
-}
 
-// numbers are all but missing, in the order of the file's columns: the id, then counts.
-func (c *counter) numbers() [10]*int64 {
-	return [...]*int64{&c.id, &c.firstSeen, &c.lastSeen, &c.messages, &c.counted, &c.low, &c.high, &c.highAt, &c.beganAt, &c.gaps}
+	heard bool // in the batch
+	moved bool // what mostly rests has changed, in the batch
 }
 
 // span is a run of numbers that did not come: its first and its last.
@@ -41,9 +40,8 @@ func (c *counter) add(h heard) {
 	if h.position <= c.counted {
 		return
 	}
-	c.counted = h.position
 	if c.messages == 0 || h.at < c.firstSeen {
-		c.firstSeen = h.at
+		c.firstSeen, c.moved = h.at, true
 	}
 	c.lastSeen = max(c.lastSeen, h.at)
 	c.messages++
@@ -62,16 +60,16 @@ const nearby = 1000
 func (c *counter) number(seq, at int64) {
 	switch {
 	case c.high == 0:
-		c.low, c.high, c.highAt = seq, seq, at
+		c.low, c.high, c.highAt, c.moved = seq, seq, at, true
 	case at < c.beganAt, c.fill(seq):
 	case seq > c.high:
 		c.lose(span{c.high + 1, seq - 1})
 		c.high, c.highAt = seq, at
 	case seq < c.low && (c.low-seq <= nearby || at <= c.highAt): // before the first one that came
 		c.lose(span{seq + 1, c.low - 1})
-		c.low = seq
+		c.low, c.moved = seq, true
 	case at > c.highAt:
-		c.low, c.high, c.highAt, c.beganAt, c.missing = seq, seq, at, at, nil
+		c.low, c.high, c.highAt, c.beganAt, c.missing, c.moved = seq, seq, at, at, nil, true
 	}
 }
 
@@ -89,6 +87,7 @@ func (c *counter) fill(seq int64) bool {
 	}
 	c.missing = slices.Replace(c.missing, i, i+1, rest...)
 	c.gaps--
+	c.moved = true
 	return true
 }
 
@@ -98,6 +97,7 @@ func (c *counter) lose(s span) {
 		return
 	}
 	c.gaps += s[1] - s[0] + 1
+	c.moved = true
 	at, _ := slices.BinarySearchFunc(c.missing, s, func(a, b span) int { return slices.Compare(a[:], b[:]) })
 	c.missing = slices.Insert(c.missing, at, s)
 	if len(c.missing) > maxSpans {

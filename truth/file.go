@@ -1,10 +1,6 @@
 package truth
 
-import (
-	"strings"
-
-	"github.com/webhuis/cfengine-messages/sqlite"
-)
+import "github.com/webhuis/cfengine-messages/sqlite"
 
 const fileName = "truth.db"
 
@@ -18,21 +14,19 @@ var file = sqlite.File{
 // formats are the file's. Times are unix microseconds in UTC.
 //
 // The tables begin with _, as no schema's id does: each schema is a view of its
-// name. _said has all that was said, in the order of the queue: what is true now
-// stands in _facts once more, and nothing has to move when something newer comes,
-// which would write to any place of a large file. Hosts mostly say again what they
-// said: then _facts stays, and what changes for each message at any place, _newest,
-// _order and _counters, has short rows under numbers that stand for
-// texts, so that few pages are written. _latest, _history and _senders show it in
-// whole.
+// name. What a message says stays in the queue, and is read there when history is
+// asked for; only what is true now stands in _facts too. _messages has a short row
+// for each message, in the order of its entity, the newest last: "from" and tie are
+// that order (see the package's comment), and position where both are the same. Until
+// when something held is not kept: it is the "from" of the next, whenever that comes
+// to be known.
 //
-// "from" and tie order the messages about one entity (see the package's
-// comment), and position where both are the same. Until when something held is
-// not kept: it is the "from" of the next, whenever that comes to be known. The
-// content comes last: what precedes it is read without it. sum tells whether
-// something else is said (see value.sum). A sender that is null is the entity.
-// counted is the position of the message counted last: those up to there are not
-// counted again.
+// _subjects has a number for each name of an entity, or of a sender, by schema: see
+// subject. Hosts mostly say again what they said: then _facts stays, and what changes
+// for each message, _messages and _heard, has short rows under such numbers, so that
+// few pages are written. sum tells whether something else is said than _facts has.
+// _countings has what seldom changes of what _heard counts. counted is a position: what was counted up to there, before some of
+// it left the queue, is not counted again.
 var formats = []string{`
 CREATE TABLE _meta (
 	position    INTEGER NOT NULL,
@@ -159,9 +153,9 @@ INSERT INTO _facts (schema, entity, sender, version, content) SELECT schema, ent
 INSERT INTO _newest SELECT id, "from", tie, position, received_at, x'' FROM _facts JOIN _latest USING (schema, entity) ORDER BY id;
 INSERT INTO _said SELECT position, id, schema, "from", tie, nullif(h.sender, entity), message_id, h.version, issued_at, seq, received_at, h.content
 	FROM _history h CROSS JOIN _facts f USING (schema, entity) ORDER BY position;
-` + fillOrder + `;
+INSERT INTO _order SELECT id, "from", tie, position FROM _said ORDER BY 1, 2, 3, 4;
 INSERT INTO _speakers (sender, schema) SELECT sender, schema FROM _senders;
-INSERT INTO _counters SELECT id, ` + countText + ` FROM _senders JOIN _speakers USING (sender, schema) ORDER BY id;
+INSERT INTO _counters SELECT id, ` + counts + ` FROM _senders JOIN _speakers USING (sender, schema) ORDER BY id;
 DROP TABLE _latest;
 DROP TABLE _history;
 DROP TABLE _senders;
@@ -169,18 +163,65 @@ CREATE VIEW _latest AS SELECT f.schema, f.entity, n."from", n.tie, n.position, f
 	FROM _facts f JOIN _newest n ON n.id = f.id JOIN _said s ON s.position = n.position;
 CREATE VIEW _history AS SELECT f.schema, f.entity, o."from", o.tie, o.position, ifnull(s.sender, f.entity) AS sender, s.message_id, s.version, s.issued_at, s.seq, s.received_at, s.content
 	FROM _facts f JOIN _order o ON o.id = f.id JOIN _said s ON s.position = o.position;
-CREATE VIEW _senders AS SELECT ` + counterColumns + ` FROM _speakers JOIN _counters USING (id);`}
+CREATE VIEW _senders AS SELECT sender, schema, ` + counts + ` FROM _speakers JOIN _counters USING (id);`, `
+CREATE TABLE _subjects (
+	schema      TEXT NOT NULL,
+	name        TEXT NOT NULL,
+	id          INTEGER NOT NULL,
+	sum         BLOB,
+	PRIMARY KEY (schema, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _messages (
+	id          INTEGER NOT NULL,
+	"from"      INTEGER NOT NULL,
+	tie         INTEGER NOT NULL,
+	position    INTEGER NOT NULL,
+	received_at INTEGER NOT NULL,
+	PRIMARY KEY (id, "from", tie, position)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _heard (
+	id          INTEGER PRIMARY KEY,
+	last_seen   INTEGER NOT NULL,
+	messages    INTEGER NOT NULL,
+	high        INTEGER NOT NULL,
+	high_at     INTEGER NOT NULL
+) STRICT;
+CREATE TABLE _countings (
+	id          INTEGER PRIMARY KEY,
+	first_seen  INTEGER NOT NULL,
+	counted     INTEGER NOT NULL,
+	low         INTEGER NOT NULL,
+	began_at    INTEGER NOT NULL,
+	gaps        INTEGER NOT NULL,
+	missing     TEXT NOT NULL
+) STRICT;
+INSERT INTO _subjects SELECT schema, entity, id, sum FROM _facts JOIN _newest USING (id) ORDER BY 1, 2;
+INSERT INTO _subjects SELECT schema, sender, id + (SELECT ifnull(max(id), 0) FROM _facts), NULL FROM _speakers
+	WHERE (schema, sender) NOT IN (SELECT schema, entity FROM _facts);
+INSERT INTO _messages SELECT id, "from", tie, position, received_at FROM _said ORDER BY 1, 2, 3, 4;
+INSERT INTO _heard SELECT s.id, last_seen, messages, high, high_at
+	FROM _counters c JOIN _speakers p USING (id) JOIN _subjects s ON s.schema = p.schema AND s.name = p.sender ORDER BY 1;
+INSERT INTO _countings SELECT s.id, first_seen, counted, low, began_at, gaps, missing
+	FROM _counters c JOIN _speakers p USING (id) JOIN _subjects s ON s.schema = p.schema AND s.name = p.sender ORDER BY 1;
+DROP VIEW _latest;
+DROP VIEW _history;
+DROP VIEW _senders;
+DROP TABLE _said;
+DROP TABLE _order;
+DROP TABLE _newest;
+DROP TABLE _speakers;
+DROP TABLE _counters;
+CREATE VIEW _senders AS SELECT s.name AS sender, s.schema, first_seen, last_seen, messages, max(counted, (SELECT position FROM _meta)) AS counted,
+	low, high, high_at, began_at, gaps, missing FROM _subjects s JOIN _heard h ON h.id = s.id JOIN _countings c ON c.id = s.id;`}
 
-// fillOrder makes _order of what is in _said. It is no index of that table, for what
-// is written to it in the order of its keys takes a quarter of the time.
-const fillOrder = `INSERT INTO _order SELECT id, "from", tie, position FROM _said ORDER BY 1, 2, 3, 4`
-
-// columns are those of _latest and _history.
+// columns are those of _latest and _history: see history.go.
 const columns = `schema, entity, "from", tie, position, sender, message_id, version, issued_at, seq, received_at, content`
 
-// counterColumns are those of _senders, and counts those that tell what was counted.
+// moving and resting are the columns of _heard and of _countings, but for the ids.
 var (
-	counts         = []string{"first_seen", "last_seen", "messages", "counted", "low", "high", "high_at", "began_at", "gaps", "missing"}
-	countText      = strings.Join(counts, ", ")
-	counterColumns = "sender, schema, " + countText
+	moving  = []string{"last_seen", "messages", "high", "high_at"}
+	resting = []string{"first_seen", "counted", "low", "began_at", "gaps", "missing"}
 )
+
+// counts are those of both in the formats before the fifth.
+const counts = "first_seen, last_seen, messages, counted, low, high, high_at, began_at, gaps, missing"

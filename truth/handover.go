@@ -148,7 +148,7 @@ func (t *Truth) takeOverNow() (changes []Change, err error) {
 	o := t.options
 	o.Changed = func([]Change) {}
 	t.writing.Lock()
-	o.Schemas, o.Kept = t.writer.registry, t.writer.kept
+	o.Schemas = t.writer.registry
 	t.writing.Unlock()
 	made, err := open(t.folder, taken, o)
 	if err != nil {
@@ -166,12 +166,13 @@ func (t *Truth) takeOverNow() (changes []Change, err error) {
 	}
 	t.writing.Lock()
 	defer t.writing.Unlock()
-	if err := made.writer.setSchemas(t.writer.registry, t.writer.kept); err != nil { // they may be others by now
+	if err := made.writer.setSchemas(t.writer.registry); err != nil { // they may be others by now
 		return nil, err
 	}
 	if err := made.writer.conn.CopyTo(t.writer.conn); err != nil {
 		return nil, err
 	}
+	clear(t.writer.subjects)
 	t.replaced(made.Status())
 	return changes, nil
 }
@@ -185,8 +186,8 @@ func (t *Truth) differs(than *Truth) (changes []Change, err error) {
 	defer func() { err = errors.Join(err, t.writer.conn.Run("DETACH other")) }()
 	// The same message says the same, unless its schema names another entity now.
 	rows, err := t.writer.conn.QueryContext(t.ctx, `
-		SELECT schema, entity FROM main._facts m JOIN main._newest n ON n.id = m.id
-			LEFT JOIN other._facts o USING (schema, entity) LEFT JOIN other._newest p ON p.id = o.id WHERE n.position IS NOT p.position
+		SELECT schema, entity FROM main._facts m LEFT JOIN other._facts o USING (schema, entity)
+			WHERE (SELECT position FROM main._messages WHERE id = m.id`+newestFirst+`) IS NOT (SELECT position FROM other._messages WHERE id = o.id`+newestFirst+`)
 		UNION ALL
 		SELECT schema, entity FROM other._facts o LEFT JOIN main._facts m USING (schema, entity) WHERE m.id IS NULL`)
 	if err != nil {

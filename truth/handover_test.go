@@ -25,7 +25,6 @@ import (
 // change that is none.
 func TestRebuildBesideAListener(t *testing.T) {
 	s := newState(t)
-	s.kept = []string{"alpha"}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
@@ -107,7 +106,6 @@ func (s *state) watch(ctx context.Context) {
 // Nothing leaves that a rebuild has not read yet, for it would not be counted.
 func TestNothingLeavesDuringARebuild(t *testing.T) {
 	s := newState(t)
-	s.kept = []string{"alpha"}
 	for i := range 100 {
 		s.put(s.said("SHA=1", "alpha", `{}`, noon.Unix()+int64(i), uint64(i+1)))
 	}
@@ -146,7 +144,7 @@ func TestRebuildTellsWhatDiffers(t *testing.T) {
 	if got := fmt.Sprint(<-told); got != "[{alpha SHA=1 true}]" {
 		t.Errorf("at first %s", got)
 	}
-	must(t, truth.SetSchemas(all, nil))
+	must(t, truth.SetSchemas(all))
 	s.registry = all
 	must(t, Rebuild(t.Context(), s.folder, s.options(), nil))
 	if got := fmt.Sprint(<-told); got != "[{place d false}]" {
@@ -176,7 +174,7 @@ func TestSchemasDuringATakeOver(t *testing.T) {
 	o := s.options()
 	o.Log = slog.New(onWarning{slog.DiscardHandler, func() {
 		<-opened
-		must(t, truth.SetSchemas(all, nil))
+		must(t, truth.SetSchemas(all))
 	}})
 	truth, err := Open(s.folder, o)
 	must(t, err)

@@ -72,11 +72,10 @@ type state struct {
 	folder   string
 	queue    *queue.Queue
 	registry *schemas.Registry
-	kept     []string
 	n        int
 }
 
-func (s *state) options() Options { return Options{Schemas: s.registry, Kept: s.kept} }
+func (s *state) options() Options { return Options{Schemas: s.registry} }
 
 func newState(tb testing.TB) *state {
 	tb.Helper()
@@ -180,9 +179,13 @@ func (s *state) dump() []string {
 	for _, name := range shown {
 		all = append(all, s.table(name)...)
 	}
-	sums, err := collect(s.Context(), r, scanText, "SELECT schema, entity, hex(sum) FROM _facts LEFT JOIN _newest USING (id)")
-	must(s, err)
-	all = append(all, sums...)
+	for _, rows := range []string{
+		"SELECT schema, entity, sender, version, content FROM main._facts",
+		`SELECT schema, entity, "from", tie, position, received_at FROM main._facts JOIN main._messages USING (id)`,
+		"SELECT schema, name, hex(sum) FROM main._subjects",
+	} {
+		all = append(all, s.table("("+rows+")")...)
+	}
 	var verdict string
 	must(s, r.conn.QueryRowContext(s.Context(), "PRAGMA integrity_check").Scan(&verdict))
 	if verdict != "ok" {
@@ -204,16 +207,20 @@ func (s *state) table(name string) []string {
 }
 
 func scanText(rows *sql.Rows) (string, error) {
+	row, err := scanRow(rows)
+	return strings.TrimSuffix(fmt.Sprintln(row...), "\n"), err
+}
+
+func scanRow(rows *sql.Rows) ([]any, error) {
 	columns, err := rows.Columns()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	row, into := make([]any, len(columns)), make([]any, len(columns))
 	for i := range row {
 		into[i] = &row[i]
 	}
-	err = rows.Scan(into...)
-	return strings.TrimSuffix(fmt.Sprintln(row...), "\n"), err
+	return row, rows.Scan(into...)
 }
 
 // same compares two dumps, whose rows may lie in another order.

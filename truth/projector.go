@@ -39,7 +39,7 @@ func open(folder string, f sqlite.File, o Options) (*Truth, error) {
 		options: o.withDefaults(), folder: folder, queue: reader, writer: w, ctx: ctx, cancel: cancel,
 		woken: make(chan struct{}, 1), hurried: make(chan struct{}, 1), ended: make(chan struct{}), moved: make(chan struct{}),
 	}
-	if err = w.setSchemas(o.Schemas, o.Kept); err == nil {
+	if err = w.setSchemas(o.Schemas); err == nil {
 		t.status, err = w.status()
 	}
 	if err == nil {
@@ -120,18 +120,30 @@ func (t *Truth) rest(d time.Duration) {
 
 // step applies one batch, and returns how many messages it held.
 func (t *Truth) step() (int, error) {
-	b, err := t.next()
+	b, err := t.gather()
 	if err != nil || b.messages == 0 {
+		t.forgetSubjects(err)
 		return 0, err
 	}
 	t.writing.Lock()
 	err = t.writer.apply(b)
 	t.writing.Unlock()
 	if err != nil {
+		t.forgetSubjects(err)
 		return 0, err
 	}
 	t.applied(b)
 	return b.messages, nil
+}
+
+// forgetSubjects makes the writer read anew what the file has, after an error.
+func (t *Truth) forgetSubjects(err error) {
+	if err == nil {
+		return
+	}
+	t.writing.Lock()
+	defer t.writing.Unlock()
+	clear(t.writer.subjects)
 }
 
 // applied says what was passed over and what has changed, and wakes who waits.

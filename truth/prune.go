@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -18,7 +19,7 @@ import (
 
 // Pruning says which messages of a schema may leave. All members are required.
 type Pruning struct {
-	Schema string    // one of Options.Kept
+	Schema string
 	Before time.Time // only what was received, and was no longer true, before
 	Until  int64     // only up to this position: so far all handlers have come
 	Remove func(context.Context, queue.Pruning) error
@@ -40,12 +41,12 @@ func (t *Truth) Prune(ctx context.Context, o Pruning) (removed int64, err error)
 	if err != nil {
 		return 0, fmt.Errorf("truth: pruning: %w", err)
 	}
-	conn, err := Connect(ctx, t.folder)
+	conn, err := connectWith(ctx, t.folder, func(*sqlite.Conn) error { return nil })
 	if err != nil {
 		return 0, err
 	}
 	// The newest message that is applied for sure stays: it says where to go on.
-	p := &pass{Pruning: o, truth: t, conn: conn, end: min(o.Until, applied-1)}
+	p := &pass{Pruning: o, truth: t, conn: conn, end: min(o.Until, applied-1), at: order{from: math.MinInt64}}
 	err = p.prepare(ctx)
 	for more := true; more && err == nil; {
 		began := time.Now()
@@ -84,21 +85,31 @@ type pass struct {
 	removed int64
 
 	look, counted *sql.Stmt
-	received, at  int64 // of the message looked at last
+	entity        string // of the message looked at last
+	at            order  // of that
 }
 
 func (p *pass) prepare(ctx context.Context) error {
 	return p.conn.Prepare(ctx, map[**sql.Stmt]string{
-		// The schema stands in the text, for only so does SQLite know that the index fits.
-		&p.look: `SELECT received_at, position, ifnull(sender, (SELECT entity FROM _facts WHERE _facts.id = s.id)), EXISTS (SELECT 1 FROM _order n
-				WHERE n.id = s.id AND n."from" < ?1 AND (n."from", n.tie, n.position) > (s."from", s.tie, s.position))
-			FROM _said s WHERE schema = ` + literal(p.Schema) + ` AND received_at < ?1 AND (received_at, position) > (?2, ?3)
-			ORDER BY received_at, position LIMIT ?4`,
+		// By entity: of each there is at most one that stays because it was the newest.
+		&p.look: `SELECT f.entity, n.id, n."from", n.tie, n.position, (SELECT sender FROM _queue WHERE _queue.position = n.position),
+			n.received_at < ?1 AND EXISTS (SELECT 1 FROM main._messages o WHERE o.id = n.id AND o."from" < ?1
+				AND (o."from", o.tie, o.position) > (n."from", n.tie, n.position))
+			FROM main._facts f CROSS JOIN main._messages n ON n.id = f.id
+			WHERE f.schema = ?2 AND f.entity >= ?3 AND n."from" < ?1 AND (f.entity > ?3 OR (n."from", n.tie, n.position) > (?4, ?5, ?6))
+			ORDER BY f.entity, n."from", n.tie, n.position LIMIT ?7`,
 		&p.counted: stateText(),
 	})
 }
 
-// step looks at the next messages by age, and lets those leave that may.
+// leaving is a message that may leave.
+type leaving struct {
+	id int64 // of its entity
+	order
+	sender sql.NullString // not there where it has left the queue already
+}
+
+// step looks at the next messages, and lets those leave that may.
 func (p *pass) step(ctx context.Context) (more bool, err error) {
 	lock, err := lockFile(p.truth.folder, rebuildLockName, unix.LOCK_SH)
 	if errors.Is(err, unix.EWOULDBLOCK) {
@@ -111,12 +122,12 @@ func (p *pass) step(ctx context.Context) (more bool, err error) {
 	if p.truth.handedOver() {
 		return false, nil
 	}
-	positions, senders, looked, err := p.next(ctx)
+	some, looked, err := p.next(ctx)
 	if err != nil {
 		return false, err
 	}
-	if len(positions) > 0 {
-		if err := p.remove(ctx, positions, senders); err != nil {
+	if len(some) > 0 {
+		if err := p.remove(ctx, some); err != nil {
 			return false, err
 		}
 	}
@@ -124,52 +135,58 @@ func (p *pass) step(ctx context.Context) (more bool, err error) {
 }
 
 // next finds them.
-func (p *pass) next(ctx context.Context) (positions []int64, senders map[string]bool, looked int, err error) {
-	rows, err := p.look.QueryContext(ctx, p.Before.UnixMicro(), p.received, p.at, queue.MaxPruning)
+func (p *pass) next(ctx context.Context) (some []leaving, looked int, err error) {
+	rows, err := p.look.QueryContext(ctx, p.Before.UnixMicro(), p.Schema, p.entity, p.at.from, p.at.tie, p.at.position, queue.MaxPruning)
 	if err != nil {
-		return nil, nil, 0, err
+		return nil, 0, err
 	}
 	defer rows.Close()
-	senders = map[string]bool{}
 	for ; rows.Next(); looked++ {
-		var sender string
+		var l leaving
 		var over bool
-		if err := rows.Scan(&p.received, &p.at, &sender, &over); err != nil {
-			return nil, nil, 0, err
+		if err := rows.Scan(&p.entity, &l.id, &l.from, &l.tie, &l.position, &l.sender, &over); err != nil {
+			return nil, 0, err
 		}
-		if over && p.at <= p.end {
-			positions = append(positions, p.at)
-			senders[sender] = true
+		p.at = l.order
+		if over && l.position <= p.end {
+			some = append(some, l)
 		}
 	}
-	return positions, senders, looked, rows.Err()
+	return some, looked, rows.Err()
 }
 
 // remove lets messages leave, the queue first: see Prune. What was counted of their
 // senders may hold later messages too.
-func (p *pass) remove(ctx context.Context, positions []int64, senders map[string]bool) error {
-	leaving := queue.Pruning{Schema: p.Schema, Positions: positions, WholeFrom: p.Before}
+func (p *pass) remove(ctx context.Context, some []leaving) error {
+	o := queue.Pruning{Schema: p.Schema, WholeFrom: p.Before}
+	senders := map[string]bool{}
+	for _, l := range some {
+		o.Positions = append(o.Positions, l.position)
+		if l.sender.Valid {
+			senders[l.sender.String] = true
+		}
+	}
 	for sender := range senders {
 		c := queue.Counted{Sender: sender, Schema: p.Schema}
 		if err := p.counted.QueryRowContext(ctx, sender, p.Schema).Scan(&c.State); err != nil {
 			return fmt.Errorf("reading what is known of %s: %w", sender, err)
 		}
-		leaving.Counted = append(leaving.Counted, c)
+		o.Counted = append(o.Counted, c)
 	}
-	if err := p.Remove(ctx, leaving); err != nil {
+	if err := p.Remove(ctx, o); err != nil {
 		return err
 	}
-	p.removed += int64(len(positions))
-	return p.truth.forget(positions)
+	p.removed += int64(len(some))
+	return p.truth.forget(some)
 }
 
 // forget removes messages from the history.
-func (t *Truth) forget(positions []int64) error {
+func (t *Truth) forget(some []leaving) error {
 	t.writing.Lock()
 	defer t.writing.Unlock()
 	return t.writer.transaction(func() error {
-		for _, position := range positions {
-			if err := errors.Join(run(t.writer.disorder, position), run(t.writer.forget, position)); err != nil {
+		for _, l := range some {
+			if err := run(t.writer.forget, l.id, l.from, l.tie, l.position); err != nil {
 				return err
 			}
 		}

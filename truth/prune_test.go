@@ -45,7 +45,6 @@ func (m model) prune(schema string, before time.Time, until int64) (removed int6
 // stays, the truth is whole as of every later time, and a rebuild makes the same.
 func TestPrune(t *testing.T) {
 	s := newState(t)
-	s.kept = []string{"alpha", "place"}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
@@ -59,7 +58,7 @@ func TestPrune(t *testing.T) {
 		whole.put(some...)
 		truth.Wake()
 		s.await(truth, int64(s.n))
-		for _, schema := range s.kept {
+		for _, schema := range []string{"alpha", "place"} {
 			before, until := noon.Add(time.Duration(r.IntN(s.n+1))*time.Second), r.Int64N(int64(s.n)+10)
 			want := m.prune(schema, before, min(until, int64(s.n)-1))
 			if got := s.prune(truth, schema, before, until); got != want {
@@ -122,7 +121,6 @@ func (s *state) asOf(schema string, at time.Time) (all []string) {
 // Wherever a Prune is cut off, the next one makes it whole.
 func TestPruneCutOff(t *testing.T) {
 	s := newState(t)
-	s.kept = []string{"alpha"}
 	for i := range 1000 {
 		s.put(s.said("SHA=1", "alpha", `{}`, noon.Unix()+int64(i), uint64(i+1)))
 	}
@@ -161,7 +159,6 @@ func TestPruneCutOff(t *testing.T) {
 // left since would not be counted.
 func TestCopyFromBeforeAPruning(t *testing.T) {
 	s := newState(t)
-	s.kept = []string{"alpha"}
 	put := func() {
 		for range 2 {
 			s.put(s.said("SHA=1", "alpha", `{}`, noon.Unix()+int64(s.n), uint64(s.n)))

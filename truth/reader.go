@@ -32,7 +32,7 @@ type Reader struct {
 // OpenReader opens the truth in folder as it is now. The error is fs.ErrNotExist
 // where no listener has made one yet.
 func OpenReader(folder string) (*Reader, error) {
-	conn, err := Connect(context.Background(), folder)
+	conn, err := connectWith(context.Background(), folder, func(*sqlite.Conn) error { return nil })
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func newReader(conn *sqlite.Conn) (*Reader, error) {
 	r := &Reader{Timeout: 5 * time.Second, MaxRows: 1_000_000, Now: time.Now, conn: conn}
 	err := conn.Prepare(context.Background(), map[**sql.Stmt]string{
 		&r.latest: "SELECT " + columns + " FROM _latest WHERE schema = ? AND entity = ?",
-		&r.age:    "SELECT received_at FROM main._facts JOIN main._newest USING (id) WHERE schema = ? AND entity = ?",
+		&r.age:    "SELECT received_at FROM main._messages WHERE id = (SELECT id FROM main._facts WHERE schema = ? AND entity = ?)" + newestFirst,
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("truth: %w", err), conn.Close())

@@ -66,13 +66,20 @@ func Rebuild(ctx context.Context, folder string, o Options, progress func(done, 
 }
 
 // build applies the whole queue to a fresh file, which is good for nothing where
-// that is cut off.
+// that is cut off: so nothing is written twice for a journal's sake.
 func build(ctx context.Context, folder string, f sqlite.File, o Options, progress func(done, total int64)) error {
 	t, err := open(folder, f, o)
 	if err != nil {
 		return err
 	}
-	return errors.Join(t.load(ctx, progress), t.release(), syncFile(filepath.Join(folder, f.Name)))
+	err = t.writer.conn.Run("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -262144")
+	if err == nil {
+		err = t.applyAll(ctx, progress)
+	}
+	if err == nil {
+		err = t.writer.conn.Run("PRAGMA synchronous = FULL; PRAGMA journal_mode = WAL")
+	}
+	return errors.Join(err, t.release(), syncFile(filepath.Join(folder, f.Name)))
 }
 
 // syncFile sees to it that a file is on disk whole before it takes another's place.

@@ -79,7 +79,7 @@ func (s *state) check(m model) {
 	r := s.reader()
 	for k, said := range m {
 		slices.SortFunc(said, modelled.compare)
-		history, err := r.History(s.Context(), k.schema, k.entity)
+		history, err := r.History(s.Context(), k.schema, k.name)
 		must(s, err)
 		if len(history) != len(said) {
 			s.Fatalf("%v: %d messages in the history, want %d", k, len(history), len(said))
@@ -91,7 +91,7 @@ func (s *state) check(m model) {
 				s.Fatalf("%v, %d of %d: %+v, want %+v", k, i, len(said), got, want)
 			}
 		}
-		latest, err := r.Latest(s.Context(), k.schema, k.entity)
+		latest, err := r.Latest(s.Context(), k.schema, k.name)
 		if newest := said[len(said)-1]; err != nil || latest.MessageID != newest.MessageID {
 			s.Fatalf("%v: %+v, %v, want %s", k, latest, err, newest.MessageID)
 		}

@@ -2,7 +2,8 @@
 // schema and entity the newest content, with its message, sender, schema version
 // and times; what it was before; and how often each sender was heard (DESIGN.md
 // sections 8, 10 and 11). It is one SQLite file, truth.db, in the listener's
-// state folder, and can be deleted: it is made of the queue alone.
+// state folder, and can be deleted: it is made of the queue alone. What was true before
+// is read in the queue, by the order that the truth keeps.
 //
 // A Truth writes. One goroutine, the projector, reads the queue from where it
 // stopped and writes what it read together with the position it has come to, in
@@ -38,7 +39,6 @@ import (
 // its default.
 type Options struct {
 	Schemas  *schemas.Registry
-	Kept     []string      // schemas of which Prune is called: each has an index for it
 	Log      *slog.Logger  // held up, going on, messages passed over; none
 	Poll     time.Duration // how often the queue is looked into without Wake; 1 min
 	Backoff  time.Duration // after a failure; 1 s
@@ -92,8 +92,8 @@ type Truth struct {
 	writing sync.Mutex // held while writer is used
 	writer  *writer
 
-	lookedAt time.Time     // for what a rebuild made; the projector's alone
-	ahead    chan gathered // of what is read ahead; nil for nothing. The projector's alone
+	lookedAt time.Time  // for what a rebuild made; the projector's alone
+	ahead    chan *page // of what is read ahead; nil for nothing. The projector's alone
 
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
@@ -138,11 +138,11 @@ func Open(folder string, o Options) (*Truth, error) {
 }
 
 // SetSchemas makes the views anew for what reg holds; messages from now on are
-// read by its schemas. kept is as Options.Kept. After an error the old ones stay.
-func (t *Truth) SetSchemas(reg *schemas.Registry, kept []string) error {
+// read by its schemas. After an error the old ones stay.
+func (t *Truth) SetSchemas(reg *schemas.Registry) error {
 	t.writing.Lock()
 	defer t.writing.Unlock()
-	if err := t.writer.setSchemas(reg, kept); err != nil {
+	if err := t.writer.setSchemas(reg); err != nil {
 		return fmt.Errorf("truth: %w", err)
 	}
 	return nil

@@ -75,7 +75,7 @@ func TestTimeReceivedDecides(t *testing.T) {
 	s.apply()
 	r := s.reader()
 	for entity, want := range map[key]string{{"place", "d"}: "id2", {"alpha", "unsigned:192.0.2.7"}: "id4"} {
-		if v, err := r.Latest(t.Context(), entity.schema, entity.entity); err != nil || v.MessageID != want {
+		if v, err := r.Latest(t.Context(), entity.schema, entity.name); err != nil || v.MessageID != want {
 			t.Errorf("%v: %+v, %v", entity, v, err)
 		}
 	}

@@ -20,11 +20,11 @@ type ownUnique struct {
 func (w *writer) writeChanged(b *batch, all []changed) error {
 	var added []ownUnique
 	for _, v := range all {
-		b.changes = append(b.changes, Change{v.key.schema, v.entity, v.schema.Entity.Sender})
-		if !w.unique[v.key.schema] {
+		b.changes = append(b.changes, Change{v.schema, v.name, v.next.schema.Entity.Sender})
+		if !w.unique[v.schema] {
 			continue
 		}
-		more, err := w.changeUnique(v.value, v.fresh)
+		more, err := w.changeUnique(v)
 		if err != nil {
 			return err
 		}
@@ -36,30 +36,30 @@ func (w *writer) writeChanged(b *batch, all []changed) error {
 // putUnique adds unique values that are not there, in the order of the file's keys.
 func (w *writer) putUnique(added []ownUnique) error {
 	slices.SortFunc(added, func(a, b ownUnique) int {
-		return cmp.Or(cmp.Compare(a.schema, b.schema), cmp.Compare(a.property, b.property), cmp.Compare(a.value, b.value), cmp.Compare(a.entity, b.entity))
+		return cmp.Or(cmp.Compare(a.schema, b.schema), cmp.Compare(a.property, b.property), cmp.Compare(a.value, b.value), cmp.Compare(a.name, b.name))
 	})
 	return w.addUnique.run(len(added), func(values []any, i int) []any {
 		u := added[i]
-		return append(values, u.schema, u.entity, u.property, u.value)
+		return append(values, u.schema, u.name, u.property, u.value)
 	})
 }
 
 // changeUnique removes the unique values that an entity has no more, and gives
 // those that it has now. Of a fresh one none are there.
-func (w *writer) changeUnique(v *value, fresh bool) (added []ownUnique, err error) {
-	is, err := uniqueOf(v)
+func (w *writer) changeUnique(v changed) (added []ownUnique, err error) {
+	is, err := uniqueOf(v.next)
 	if err != nil {
 		return nil, err
 	}
 	var was []uniqueValue
-	if !fresh {
+	if !v.fresh {
 		if was, err = w.uniqueThere(v.key); err != nil {
 			return nil, err
 		}
 	}
 	for _, u := range was {
 		if !slices.Contains(is, u) {
-			if err := run(w.removeUnique, v.key.schema, v.entity, u.property, u.value); err != nil {
+			if err := run(w.removeUnique, v.schema, v.name, u.property, u.value); err != nil {
 				return nil, err
 			}
 		}
@@ -98,7 +98,7 @@ func uniqueOf(v *value) (is []uniqueValue, err error) {
 }
 
 func (w *writer) uniqueThere(k key) (was []uniqueValue, err error) {
-	rows, err := w.uniqueValues.Query(k.schema, k.entity)
+	rows, err := w.uniqueValues.Query(k.schema, k.name)
 	if err != nil {
 		return nil, err
 	}

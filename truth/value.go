@@ -43,7 +43,7 @@ func (r *Reader) Latest(ctx context.Context, schema, entity string) (Value, erro
 // late stands where it belongs.
 func (r *Reader) History(ctx context.Context, schema, entity string) ([]Value, error) {
 	all, err := collect(ctx, r, func(rows *sql.Rows) (Value, error) { return scanValue(rows) },
-		"SELECT "+columns+` FROM main._history WHERE schema = ? AND entity = ? ORDER BY "from", tie, position`, schema, entity)
+		"SELECT "+columns+` FROM _history WHERE schema = ? AND entity = ? ORDER BY "from", tie, position`, schema, entity)
 	if err != nil {
 		return nil, err
 	}
@@ -112,9 +112,9 @@ func (r *Reader) State(ctx context.Context, position int64) (s State, reason str
 	err = r.conn.QueryRowContext(ctx, `SELECT CASE
 		WHEN ?1 > (SELECT position FROM _meta) THEN 'pending'
 		WHEN EXISTS (SELECT 1 FROM _skipped WHERE position = ?1) THEN 'skipped'
-		WHEN EXISTS (SELECT 1 FROM main._said s JOIN main._newest n USING (id)
-			WHERE s.position = ?1 AND n.position <> ?1) THEN 'superseded'
-		ELSE 'applied' END, ifnull((SELECT reason FROM _skipped WHERE position = ?1), '')`, position).Scan(&s, &reason)
+		WHEN EXISTS (SELECT 1 FROM _queue q JOIN main._facts f ON f.schema = q.schema
+			WHERE q.position = ?1 AND (SELECT position FROM main._messages WHERE id = f.id`+newestFirst+`) = ?1) THEN 'applied'
+		ELSE 'superseded' END, ifnull((SELECT reason FROM _skipped WHERE position = ?1), '')`, position).Scan(&s, &reason)
 	if err != nil {
 		return "", "", fmt.Errorf("truth: reading: %w", err)
 	}

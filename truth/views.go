@@ -16,12 +16,12 @@ var fixed = []string{"entity", "sender", "received_at", "content"}
 // fixedText selects them. What changes with each message is not looked up where
 // nobody asks for it, and is no table of the view: SQLite can then take the view for
 // its one table wherever it is joined.
-const fixedText = "entity, sender, (SELECT received_at FROM _newest WHERE _newest.id = _facts.id) AS received_at, content"
+const fixedText = "entity, sender, (SELECT received_at FROM _messages WHERE id = _facts.id" + newestFirst + ") AS received_at, content"
 
 // setSchemas makes the views of what reg holds. What is the same stays, so a
 // restart writes nothing. A file that cannot be used has no view, and is not
-// ours to report: who made reg did. What is kept for a time only has an index by age.
-func (w *writer) setSchemas(reg *schemas.Registry, kept []string) error {
+// ours to report: who made reg did.
+func (w *writer) setSchemas(reg *schemas.Registry) error {
 	all, _ := reg.All()
 	byID := map[string][]*schemas.Schema{}
 	unique := map[string]bool{}
@@ -35,14 +35,10 @@ func (w *writer) setSchemas(reg *schemas.Registry, kept []string) error {
 			return err
 		}
 	}
-	for _, id := range kept {
-		name := "_kept " + id
-		wanted[name] = "CREATE INDEX " + identified(name) + " ON _said (received_at) WHERE schema = " + literal(id)
-	}
 	if err := w.define(wanted); err != nil {
 		return fmt.Errorf("making the views of the schemas: %w", err)
 	}
-	w.registry, w.kept, w.unique = reg, kept, unique
+	w.registry, w.unique = reg, unique
 	return nil
 }
 
@@ -117,7 +113,7 @@ func (w *writer) define(wanted map[string]string) error {
 
 func (w *writer) defined() (map[string]string, error) {
 	rows, err := w.conn.QueryContext(context.Background(),
-		`SELECT name, sql FROM sqlite_schema WHERE type = 'view' AND name NOT GLOB '_*' OR type = 'index' AND (name GLOB '_by *' OR name GLOB '_kept *')`)
+		`SELECT name, sql FROM sqlite_schema WHERE type = 'view' AND name NOT GLOB '_*' OR type = 'index' AND name GLOB '_by *'`)
 	if err != nil {
 		return nil, err
 	}

@@ -64,13 +64,13 @@ func TestViewsFollowTheSchemas(t *testing.T) {
 		t.Error("there is a view of a schema that is not")
 	}
 	was := version()
-	must(t, truth.SetSchemas(s.registry, nil))
+	must(t, truth.SetSchemas(s.registry))
 	if version() != was {
 		t.Error("the same schemas changed the file")
 	}
-	must(t, truth.SetSchemas(all, nil))
+	must(t, truth.SetSchemas(all))
 	ask(t, s.reader(), "SELECT domain FROM place")
-	must(t, truth.SetSchemas(s.registry, nil))
+	must(t, truth.SetSchemas(s.registry))
 	if !fails(t, s.reader(), "SELECT * FROM place") {
 		t.Error("the view is there although the schema is gone")
 	}

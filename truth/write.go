@@ -2,147 +2,121 @@ package truth
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"database/sql/driver"
 	"slices"
 )
 
-// sum is the same for those values only that say the same and are of one sender.
-// Half of SHA-256 is more than anybody finds two of.
-type sum [16]byte
-
-func (v *value) summed() sum {
-	text := make([]byte, 0, len(v.sender)+len(v.version)+2+len(v.content))
-	text = append(append(text, v.sender...), 0)
-	text = append(append(text, v.version...), 0)
-	all := sha256.Sum256(append(text, v.content...))
-	return sum(all[:])
+// write writes a batch within the open transaction.
+func (w *writer) write(b *batch) error {
+	if err := w.number(b); err != nil {
+		return err
+	}
+	if err := w.writeFacts(b); err != nil {
+		return err
+	}
+	if err := w.writeMessages(b.said); err != nil {
+		return err
+	}
+	if err := w.writeCounters(b.heard); err != nil {
+		return err
+	}
+	for _, s := range b.skipped {
+		if err := run(w.skip, s.position, s.reason); err != nil {
+			return err
+		}
+	}
+	return run(w.moveMeta, b.last, b.lastID)
 }
 
-// known is what the file has of an entity.
-type known struct {
-	id   int64 // 0 for nothing
-	is   order // of its newest message
-	same bool  // that has the same sum
+// writeFacts writes what else is said now than the file has, in the order of its keys.
+func (w *writer) writeFacts(b *batch) error {
+	var news []*subject
+	for _, s := range b.told {
+		if s.next != nil {
+			news = append(news, s)
+		}
+	}
+	slices.SortFunc(news, func(a, b *subject) int { return a.compare(b.key) })
+	var all []changed
+	for _, s := range news {
+		c := changed{s, !s.fact}
+		if !c.fresh {
+			same, err := w.changeFact(s)
+			if err != nil {
+				return err
+			}
+			if same {
+				continue
+			}
+		}
+		all = append(all, c)
+	}
+	if err := w.addFacts(all); err != nil {
+		return err
+	}
+	if err := w.writeSubjects(b, news); err != nil {
+		return err
+	}
+	return w.writeChanged(b, all)
 }
 
-// changed is a value that says something else than what was the latest, fresh where
+// changed is a subject about which something else is said than was, fresh where
 // nothing was known.
 type changed struct {
-	*value
+	*subject
 	fresh bool
 }
 
-// writeValues takes in what the messages say: the newest about each entity, of
-// them and of what is there, becomes the latest. It gives those that change something.
-func (w *writer) writeValues(b *batch) ([]changed, error) {
-	newest := b.newest()
-	if err := w.find(newest); err != nil {
-		return nil, err
+// addFacts adds those of which nothing was known.
+func (w *writer) addFacts(all []changed) error {
+	var fresh []*subject
+	for _, s := range all {
+		if s.fresh {
+			fresh = append(fresh, s.subject)
+		}
 	}
-	newest = slices.DeleteFunc(newest, func(v *value) bool { return v.known.id != 0 && v.compare(v.known.is) < 0 })
-	fresh, err := w.addFacts(newest)
-	if err != nil {
-		return nil, err
-	}
-	all, err := w.changeFacts(newest, fresh)
-	if err != nil {
-		return nil, err
-	}
-	if err := w.moveNewest(newest); err != nil {
-		return nil, err
-	}
-	return all, w.putSaid.run(len(b.values), func(to []any, i int) []any { return b.values[i].columns(to) })
-}
-
-// find reads what is known of the entities of these values.
-func (w *writer) find(newest []*value) error {
-	return w.findFacts.query(len(newest), func(to []any, i int) []any {
-		return append(to, i, newest[i].key.schema, newest[i].entity)
-	}, func(row []driver.Value) error {
-		v := newest[row[0].(int64)]
-		is, _ := row[5].([]byte)
-		v.known = known{row[1].(int64), order{row[2].(int64), row[3].(int64), row[4].(int64)}, string(is) == string(v.sum[:])}
-		return nil
+	return w.putFacts.run(len(fresh), func(to []any, i int) []any {
+		s := fresh[i]
+		return append(to, s.id, s.schema, s.name, s.next.sender, s.next.version, string(s.next.content))
 	})
 }
 
-// addFacts adds the entities of which nothing is known, and gives them.
-func (w *writer) addFacts(newest []*value) (fresh []*value, err error) {
-	var id int64
-	for _, v := range newest {
-		if v.known.id != 0 {
-			continue
-		}
-		if len(fresh) == 0 {
-			if err := w.lastFact.QueryRow().Scan(&id); err != nil {
-				return nil, err
-			}
-		}
-		id++
-		v.known.id = id
-		fresh = append(fresh, v)
-	}
-	return fresh, w.putFacts.run(len(fresh), func(to []any, i int) []any {
-		v := fresh[i]
-		return append(to, v.known.id, v.key.schema, v.entity, v.sender, v.version, string(v.content))
-	})
-}
-
-// changeFacts writes what else is said now of entities that were known, and gives
-// all that is changed. What is only said again stays where it is, and so do the
-// indexes of its content.
-func (w *writer) changeFacts(newest, fresh []*value) (all []changed, err error) {
-	for _, v := range newest {
-		if len(fresh) > 0 && fresh[0] == v {
-			fresh = fresh[1:]
-			all = append(all, changed{v, true})
-			continue
-		}
-		if v.known.same {
-			continue
-		}
-		var same bool
-		if err := w.saysSame.QueryRow(v.known.id, v.version, string(v.content)).Scan(&same); err != nil {
-			return nil, err
-		}
-		if !same {
-			all = append(all, changed{v, false})
-		}
-		if err := run(w.changeFact, v.known.id, v.sender, v.version, string(v.content)); err != nil {
-			return nil, err
+// writeSubjects writes who has a number now, and the sums of what is said now, in the
+// order of the file.
+func (w *writer) writeSubjects(b *batch, news []*subject) error {
+	all := b.numbered
+	for _, s := range news {
+		if s.id <= b.numbers {
+			all = append(all, s)
 		}
 	}
-	return all, nil
-}
-
-// writeOrder adds the values to the order of what was said, in the order of the file.
-func (w *writer) writeOrder(b *batch) error {
-	all := slices.Clone(b.values)
-	slices.SortFunc(all, func(a, b *value) int {
-		return cmp.Or(cmp.Compare(a.newest.known.id, b.newest.known.id), a.compare(b.order))
-	})
-	return w.putOrder.run(len(all), func(to []any, i int) []any {
-		v := all[i]
-		return append(to, v.newest.known.id, v.from, v.tie, v.position)
+	slices.SortFunc(all, func(a, b *subject) int { return a.compare(b.key) })
+	return w.putSubjects.run(len(all), func(to []any, i int) []any {
+		s := all[i]
+		var is any
+		if s.next != nil {
+			is = s.next.sum[:]
+		}
+		return append(to, s.schema, s.name, s.id, is)
 	})
 }
 
-// moveNewest notes which messages are the newest now, in the order of the file.
-func (w *writer) moveNewest(newest []*value) error {
-	slices.SortFunc(newest, func(a, b *value) int { return cmp.Compare(a.known.id, b.known.id) })
-	return w.putNewest.run(len(newest), func(to []any, i int) []any {
-		v := newest[i]
-		return append(to, v.known.id, v.from, v.tie, v.position, v.receivedAt, v.sum[:])
-	})
-}
-
-// columns appends the values of _said's columns.
-func (v *value) columns(to []any) []any {
-	var sender any
-	if v.sender != v.entity {
-		sender = v.sender
+// changeFact writes what is said now, and tells whether only somebody else says the same.
+func (w *writer) changeFact(s *subject) (same bool, err error) {
+	content := string(s.next.content)
+	if err := w.saysSame.QueryRow(s.id, s.next.version, content).Scan(&same); err != nil {
+		return false, err
 	}
-	return append(to, v.position, v.newest.known.id, v.key.schema, v.from, v.tie, sender, v.messageID, v.version,
-		v.issuedAt, v.seq, v.receivedAt, string(v.content))
+	return same, run(w.putFact, s.id, s.next.sender, s.next.version, content)
+}
+
+// writeMessages adds messages to those of their entities, in the order of the file.
+func (w *writer) writeMessages(all []said) error {
+	for i := range all {
+		all[i].id = all[i].about.id
+	}
+	slices.SortFunc(all, func(a, b said) int { return cmp.Or(cmp.Compare(a.id, b.id), a.compare(b.order)) })
+	return w.putMessages.run(len(all), func(to []any, i int) []any {
+		s := &all[i]
+		return append(to, s.id, s.from, s.tie, s.position, s.receivedAt)
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/webhuis/cfengine-messages/schemas"
@@ -15,17 +16,17 @@ import (
 type writer struct {
 	conn     *sqlite.Conn
 	registry *schemas.Registry
-	kept     []string
 	unique   map[string]bool // schemas of which a version has unique properties
 
-	findFacts, putFacts, putNewest             bulk
-	putSaid, putOrder                          bulk
-	findCounters, putSpeakers, putCounters     bulk
+	subjects subjects // as the file has them, and the batch under way
+
+	findSubjects, putSubjects, putFacts        bulk
+	putMessages, putHeard, putCountings        bulk
 	addUnique                                  bulk
-	lastFact, saysSame, changeFact             *sql.Stmt
-	lastSpeaker, takeSpeaker, takeCounter      *sql.Stmt
+	lastNumber, saysSame, putFact              *sql.Stmt
+	takeSubject, takeHeard, takeCounting       *sql.Stmt
 	uniqueValues, removeUnique, skip, moveMeta *sql.Stmt
-	disorder, forget                           *sql.Stmt
+	forget                                     *sql.Stmt
 }
 
 func openWriter(folder string, f sqlite.File) (*writer, error) {
@@ -34,7 +35,7 @@ func openWriter(folder string, f sqlite.File) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{conn: conn}
+	w := &writer{conn: conn, subjects: subjects{}}
 	// A large checkpoint writes a page that changed often once (facts: 1.6 times the rows a second).
 	if err = conn.Run("PRAGMA wal_autocheckpoint = 20000; PRAGMA journal_size_limit = 134217728"); err == nil {
 		err = w.prepare(ctx)
@@ -47,18 +48,18 @@ func openWriter(folder string, f sqlite.File) (*writer, error) {
 
 func (w *writer) prepare(ctx context.Context) error {
 	texts := map[**sql.Stmt]string{
-		&w.lastFact:     "SELECT ifnull(max(id), 0) FROM _facts",
+		// Each number has a row in one of them.
+		&w.lastNumber:   "SELECT max((SELECT ifnull(max(id), 0) FROM _facts), (SELECT ifnull(max(id), 0) FROM _heard))",
 		&w.saysSame:     "SELECT version = ?2 AND content = ?3 FROM _facts WHERE id = ?1",
-		&w.changeFact:   "UPDATE _facts SET sender = ?2, version = ?3, content = ?4 WHERE id = ?1",
-		&w.lastSpeaker:  "SELECT ifnull(max(id), 0) FROM _speakers",
+		&w.putFact:      "UPDATE _facts SET sender = ?2, version = ?3, content = ?4 WHERE id = ?1",
 		&w.uniqueValues: "SELECT property, value FROM _unique WHERE schema = ? AND entity = ?",
 		&w.removeUnique: "DELETE FROM _unique WHERE schema = ? AND entity = ? AND property = ? AND value = ?",
 		&w.skip:         "INSERT INTO _skipped (position, reason) VALUES (?, ?)",
 		&w.moveMeta:     "UPDATE _meta SET position = ?, message_id = ?",
-		&w.takeSpeaker:  "INSERT OR IGNORE INTO _speakers (sender, schema) VALUES (?, ?)",
-		&w.takeCounter:  takeText(),
-		&w.disorder:     `DELETE FROM _order WHERE (id, "from", tie, position) = (SELECT id, "from", tie, position FROM _said WHERE position = ?)`,
-		&w.forget:       "DELETE FROM _said WHERE position = ?",
+		&w.takeSubject:  "INSERT OR IGNORE INTO _subjects (schema, name, id) SELECT ?, ?, ifnull(max(id), 0) + 1 FROM _heard",
+		&w.takeHeard:    takeText("_heard", moving),
+		&w.takeCounting: takeText("_countings", resting),
+		&w.forget:       `DELETE FROM _messages WHERE (id, "from", tie, position) = (?, ?, ?, ?)`,
 	}
 	w.makeBulks()
 	return w.conn.Prepare(ctx, texts)
@@ -68,16 +69,14 @@ func (w *writer) makeBulks() {
 	make := func(head string, values int, tail string) bulk {
 		return makeBulk(w.conn, head, "(?"+strings.Repeat(", ?", values-1)+")", tail)
 	}
-	w.findFacts = make(`SELECT asked.column1, f.id, n."from", n.tie, n.position, n.sum FROM (VALUES `, 3,
-		") AS asked CROSS JOIN _facts f ON f.schema = asked.column2 AND f.entity = asked.column3 CROSS JOIN _newest n ON n.id = f.id")
+	w.findSubjects = make(`SELECT asked.column1, s.id, s.sum, n."from", n.tie, n.position, `+strings.Join(slices.Concat(moving, resting), ", ")+" FROM (VALUES ", 3,
+		") AS asked CROSS JOIN _subjects s ON s.schema = asked.column2 AND s.name = asked.column3 LEFT JOIN _messages n ON "+isNewest("s", "")+
+			" LEFT JOIN _heard h ON h.id = s.id LEFT JOIN _countings c ON c.id = s.id")
+	w.putSubjects = make("INSERT OR REPLACE INTO _subjects (schema, name, id, sum) VALUES ", 4, "")
 	w.putFacts = make("INSERT INTO _facts (id, schema, entity, sender, version, content) VALUES ", 6, "")
-	w.putNewest = make(`INSERT OR REPLACE INTO _newest (id, "from", tie, position, received_at, sum) VALUES `, 6, "")
-	w.putSaid = make(`INSERT INTO _said (position, id, schema, "from", tie, sender, message_id, version, issued_at, seq, received_at, content) VALUES `, 12, "")
-	w.putOrder = make(`INSERT INTO _order (id, "from", tie, position) VALUES `, 4, "")
-	w.findCounters = make("SELECT asked.column1, id, "+countText+" FROM (VALUES ", 3,
-		") AS asked CROSS JOIN _speakers s ON s.sender = asked.column2 AND s.schema = asked.column3 CROSS JOIN _counters USING (id)")
-	w.putSpeakers = make("INSERT INTO _speakers (id, sender, schema) VALUES ", 3, "")
-	w.putCounters = make("INSERT OR REPLACE INTO _counters (id, "+countText+") VALUES ", 1+len(counts), "")
+	w.putMessages = make(`INSERT INTO _messages (id, "from", tie, position, received_at) VALUES `, 5, "")
+	w.putHeard = make("INSERT OR REPLACE INTO _heard (id, "+strings.Join(moving, ", ")+") VALUES ", 1+len(moving), "")
+	w.putCountings = make("INSERT OR REPLACE INTO _countings (id, "+strings.Join(resting, ", ")+") VALUES ", 1+len(resting), "")
 	w.addUnique = make("INSERT INTO _unique (schema, entity, property, value) VALUES ", 4, "")
 }
 
@@ -95,12 +94,16 @@ func (w *writer) position() (position int64, id string, err error) {
 
 // apply writes what the messages say and that they are applied, in one transaction.
 func (w *writer) apply(b *batch) error {
-	return w.transaction(func() error {
-		if err := w.write(b); err != nil {
-			return err
+	if err := w.transaction(func() error { return w.write(b) }); err != nil {
+		return err
+	}
+	for _, all := range [][]*subject{b.told, b.heard} {
+		for _, s := range all {
+			s.written()
 		}
-		return run(w.moveMeta, b.last, b.lastID)
-	})
+	}
+	w.subjects.trim()
+	return nil
 }
 
 func (w *writer) transaction(f func() error) error {
@@ -112,36 +115,6 @@ func (w *writer) transaction(f func() error) error {
 	}
 	if err := w.conn.Run("COMMIT"); err != nil {
 		return w.conn.RollBack(fmt.Errorf("committing: %w", err))
-	}
-	return nil
-}
-
-func (w *writer) write(b *batch) error {
-	all, err := w.writeValues(b)
-	if err != nil {
-		return err
-	}
-	if err := w.writeOrder(b); err != nil {
-		return err
-	}
-	if err := w.writeChanged(b, all); err != nil {
-		return err
-	}
-	known := counters{}
-	if err := w.count(b.heard, known); err != nil {
-		return err
-	}
-	if err := w.writeCounters(known); err != nil {
-		return err
-	}
-	return w.writeSkipped(b)
-}
-
-func (w *writer) writeSkipped(b *batch) error {
-	for _, s := range b.skipped {
-		if _, err := w.skip.Exec(s.position, s.reason); err != nil {
-			return fmt.Errorf("noting a message passed over: %w", err)
-		}
 	}
 	return nil
 }

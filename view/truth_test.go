@@ -120,7 +120,7 @@ func TestTruth(t *testing.T) {
 	folder := t.TempDir()
 	registry, err := schemas.NewRegistry(folder)
 	l.must(err)
-	l.must(l.truth.SetSchemas(registry, nil))
+	l.must(l.truth.SetSchemas(registry))
 	l.say(h1, "host", `{"uqhost":"web1"}`)
 	gives(t, r, "host_context", digest(1), nil, `{"host":{"uqhost":"web1"},"merged":{"contact":"site","domain":"","uqhost":"web1"},"site":{"domain":"","contact":"site"}}`)
 }
