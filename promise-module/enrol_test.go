@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -83,16 +84,15 @@ func TestNotAsked(t *testing.T) {
 	if got := drained(asked); !slices.Equal(got, []bool{false}) {
 		t.Errorf("asked %v", got)
 	}
-	first := true
+	var asking atomic.Bool
 	endpoint = listen(t, func(frame []byte) []byte {
-		if !first {
+		if asking.Swap(true) {
 			return nil
 		}
-		first = false
 		return sealedReceipt(t, hubKey(), message.Receipt{Status: message.Refused, Code: message.UnknownSender}, message.NilID, m.now())
 	})
 	inTime(t, time.Second, func(limit time.Duration) error {
-		first = true
+		asking.Store(false)
 		began := time.Now()
 		h := evaluate(t, m, aPromise(map[string]string{"to": quoted(endpoint), "timeout": fmt.Sprintf("%q", fmt.Sprint(limit.Seconds())), "retries": `"0"`}))
 		if h.result != "not_kept" || !h.has("error", "refused by") || time.Since(began) > 10*limit {
