@@ -24,6 +24,7 @@ fast   archive:libcrypto.a  libssl-dev         -                    -
 agent  agent:cf-agent       cfengine3          cfengine             cfengine
 agent  command:timeout      coreutils          coreutils            coreutils
 test   command:shellcheck   shellcheck         ShellCheck           ShellCheck
+test   command:jq           jq                 jq                 jq
 test   python:zmq           python3-zmq        python3-zmq          python3-pyzmq
 test   python:jwcrypto      python3-jwcrypto   python3-jwcrypto     python3-jwcrypto
 TABLE

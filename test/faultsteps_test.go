@@ -165,10 +165,17 @@ func placeToNote(t *testing.T, a *teller) {
 	}
 }
 
-// keeps tells whether a message is in the outbox.
-func (a *teller) keeps() bool {
-	files, _ := filepath.Glob(filepath.Join(a.state(), "outbox", "*.json"))
-	return len(files) > 0
+// waitsFor tells whether one of the processes has the file open.
+func waitsFor(all []*os.Process, file string) bool {
+	for _, p := range all {
+		open, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", p.Pid))
+		for _, fd := range open {
+			if name, err := os.Readlink(fd); err == nil && name == file {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // killedAtReceipt kills the module when the receipt is on its way to it. The
@@ -190,8 +197,7 @@ func killedAtReceipt(t *testing.T, w *wire, a *teller) {
 	w.fault(func(from heading) fate {
 		if from == fromListener {
 			go func() {
-				// What was in the outbox leaves it when the receipt is there, before that waits for the lock.
-				for end := time.Now().Add(time.Minute); a.keeps() && time.Now().Before(end); {
+				for end := time.Now().Add(time.Minute); !waitsFor(a.modules(), f.Name()) && time.Now().Before(end); {
 					time.Sleep(time.Millisecond)
 				}
 				for _, p := range a.modules() {
