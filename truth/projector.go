@@ -13,11 +13,12 @@ import (
 
 // A rest after each transaction lets a crowd of commits share the next one, and
 // keeps the projector from costing more than a fifth of a processor: it is restShare
-// times as long as the transaction took, and longestRest at most. Where somebody
-// waits for a message, it is shortRest at most.
+// times as long as the transaction took, and within usualRest and longestRest. Where
+// somebody waits for a message, it is shortRest at most.
 const (
 	restShare   = 4
 	shortRest   = 5 * time.Millisecond
+	usualRest   = 25 * time.Millisecond // so that who sends one message after the other does not share a processor with it each time
 	longestRest = 250 * time.Millisecond
 )
 
@@ -94,7 +95,7 @@ func (t *Truth) run() {
 		case applied == 0:
 			t.pause(min(t.options.Poll, lookEvery), t.woken)
 		case applied < t.options.Batch:
-			t.rest(min(longestRest, restShare*time.Since(began)))
+			t.rest(restShare * time.Since(began))
 		}
 		t.recovered()
 	}
@@ -111,11 +112,12 @@ func (t *Truth) pause(d time.Duration, woken <-chan struct{}) {
 	}
 }
 
+// rest waits for d, or for usualRest where that is longer, and less where somebody
+// waits for a message.
 func (t *Truth) rest(d time.Duration) {
-	t.pause(min(d, shortRest), nil)
-	if d > shortRest {
-		t.pause(d-shortRest, t.hurried)
-	}
+	least := min(d, shortRest)
+	t.pause(least, nil)
+	t.pause(min(max(d, usualRest), longestRest)-least, t.hurried)
 }
 
 // step applies one batch, and returns how many messages it held.
